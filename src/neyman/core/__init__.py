@@ -1,0 +1,1 @@
+"""The ground floor: errors, random streams, files, configs, run folders, artefacts, executors."""

@@ -1,0 +1,86 @@
+"""The errors that neyman raises on purpose.
+
+    NeymanError
+    ├── InputError                   what the user gave cannot be used; exit code 2
+    │   ├── ConfigError              a config file: unknown key, wrong type, missing value
+    │   ├── DataError                events or parameters: NaN, missing column, out of range
+    │   ├── ArtefactError            a trained network on disk: corrupt, foreign, incompatible
+    │   └── MissingDependencyError   an extra that is not installed
+    └── NumericsError                the computation itself failed: divergence, no convergence
+
+Each says what was found, what was expected, where, and what to try, in at most five lines.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+MAX_LINES = 5
+
+
+class NeymanError(Exception):
+    """An error with a message meant for the person who caused it.
+
+    Args:
+        found: What was found, in one line.
+        expected: What would have been right.
+        where: File, line, column name or JSON path.
+        hint: What to try next.
+    """
+
+    def __init__(self, found: str, *, expected: str = "", where: str = "", hint: str = "") -> None:
+        self.found, self.expected, self.where, self.hint = found, expected, where, hint
+        super().__init__(found, expected, where, hint)
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.found}" if self.where else self.found]
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.hint:
+            lines.append(f"  try: {self.hint}")
+        return "\n".join("\n".join(lines).splitlines()[:MAX_LINES])
+
+
+class InputError(NeymanError):
+    """What the user gave cannot be used. The command line exits with code 2."""
+
+
+class ConfigError(InputError):
+    """A config file that cannot be used."""
+
+
+class DataError(InputError):
+    """Events or parameter values that cannot be used."""
+
+
+class ArtefactError(InputError):
+    """A trained network on disk that cannot be trusted or does not fit."""
+
+
+class MissingDependencyError(InputError):
+    """A library that belongs to an extra that is not installed."""
+
+
+class NumericsError(NeymanError):
+    """A computation that failed although its input was acceptable."""
+
+
+def require(module: str, *, job: str) -> ModuleType:
+    """Import an optional library, or say which extra brings it.
+
+    Args:
+        module: Name of the module, e.g. `"torch"`.
+        job: The job that needs it, which is also the name of the extra.
+
+    Raises:
+        MissingDependencyError: If the module cannot be found.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
+        raise MissingDependencyError(
+            f"{job} needs {module}, which is not installed", hint=f"pip install 'neyman[{job}]'"
+        ) from error

@@ -1,0 +1,42 @@
+"""Results: frozen, read back from their own JSON, and naming what they came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from neyman.core.errors import InputError
+from neyman.core.files import finite, read_json, write_text
+
+
+class Result(BaseModel):
+    """Base of all results. Each has a `schema_version`, raised when a field changes its meaning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = 1
+
+    def to_json(self) -> str:
+        """One JSON object; a number that is not finite becomes null."""
+        return json.dumps(finite(self.model_dump(mode="python")), indent=2, ensure_ascii=False)
+
+    def save(self, path: Path) -> None:
+        """Write the JSON atomically."""
+        write_text(path, self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the JSON that `save` wrote.
+
+        Raises:
+            InputError: If the file is absent or holds something else.
+        """
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            detail = error.errors(include_url=False)[0]
+            place = "$." + ".".join(str(part) for part in detail["loc"])
+            raise InputError(f"not a {cls.__name__}: {detail['msg']}", where=f"{path}: {place}") from error

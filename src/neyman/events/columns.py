@@ -1,0 +1,102 @@
+"""The schema of events: what each column is called, its unit, its range, whether it is periodic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from neyman.core.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One variable of an event.
+
+    Attributes:
+        name: The name in files and in code.
+        unit: Its unit, `"1"` if it has none.
+        low: Lowest allowed value, in that unit.
+        high: Highest allowed value, in that unit.
+        periodic: Whether `low` and `high` are the same point, as for an angle.
+        label: How a figure writes it, in LaTeX.
+        role: Whether it is a variable that was measured or a condition that is given.
+    """
+
+    name: str
+    unit: str = "1"
+    low: float = -np.inf
+    high: float = np.inf
+    periodic: bool = False
+    label: str = ""
+    role: Literal["observable", "condition"] = "observable"
+
+    @property
+    def axis_label(self) -> str:
+        """Label and unit as they stand on an axis."""
+        text = self.label or self.name
+        return text if self.unit == "1" else f"{text} [{self.unit}]"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a kind of events, in order."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise DataError(f"no column '{name}' in the schema", expected=f"one of {', '.join(self.names)}")
+
+    def check(self, name: str, values: np.ndarray, *, where: str = "") -> None:
+        """Refuse values that the column cannot have.
+
+        Raises:
+            DataError: For NaN, infinities, or values outside the range, with the first row and the count.
+        """
+        column = self[name]
+        bad = ~np.isfinite(values)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise DataError(
+                f"column '{name}' is {values[row]} in row {row} ({int(bad.sum())} of {len(values)} rows not finite)",
+                where=where,
+                expected="finite numbers",
+                hint="drop these events, or find out why they are there",
+            )
+        outside = (values < column.low) | (values > column.high)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise DataError(
+                f"column '{name}' is {values[row]:.6g} in row {row} ({int(outside.sum())} of {len(values)} rows)",
+                where=where,
+                expected=f"{column.low:.6g} to {column.high:.6g}" + (f" {column.unit}" if column.unit != "1" else ""),
+                hint=_range_hint(column, values),
+            )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The schema as JSON can hold it."""
+        return [asdict(column) for column in self.columns]
+
+    @classmethod
+    def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
+        """The schema that `to_json` wrote."""
+        return cls(tuple(Column(**column) for column in columns))
+
+
+def _range_hint(column: Column, values: np.ndarray) -> str:
+    largest = float(np.abs(values).max())
+    if column.unit == "rad" and np.pi < largest <= 360:
+        return f"if {column.name} is in degrees, convert it to radians"
+    if column.unit == "GeV^2" and largest > 1e4:
+        return f"if {column.name} is in MeV^2, divide it by 1e6"
+    return f"select events inside the range of {column.name} before"
