@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,14 +38,16 @@ def load_config(path: Path, model: type[ConfigT]) -> ConfigT:
         raise ConfigError("no such config file", where=str(path)) from None
     except (IsADirectoryError, UnicodeDecodeError):
         raise ConfigError("not a text file", where=str(path), expected="a YAML config") from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"not valid YAML: {error.problem}", where=f"{path}:{line}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError("not valid YAML", where=str(path)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # e.g. the date 2026-02-31
+        raise ConfigError(f"not valid YAML: {str(error).splitlines()[0][:80]}", where=str(path)) from error
     if not isinstance(data, dict):
         raise ConfigError(
             "the file is empty" if data is None else f"found a {type(data).__name__}",
@@ -58,9 +61,18 @@ def load_config(path: Path, model: type[ConfigT]) -> ConfigT:
         raise _explain(error, model, path, node) from error
 
 
-def _refuse_duplicates(node: yaml.Node | None, path: Path) -> None:
+def _refuse_duplicates(root: yaml.Node | None, path: Path) -> None:
     """YAML keeps the last of two equal keys without a word; a physicist who wrote both wants to know."""
-    if isinstance(node, yaml.MappingNode):
+    pending, visited = [root], set()  # an anchor may be used many times, even inside itself
+    while pending:
+        node = pending.pop()
+        if id(node) in visited:
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            pending.extend(node.value)
+        if not isinstance(node, yaml.MappingNode):
+            continue
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
@@ -71,15 +83,13 @@ def _refuse_duplicates(node: yaml.Node | None, path: Path) -> None:
                     expected="each key once",
                 )
             seen[key.value] = line
-            _refuse_duplicates(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_duplicates(item, path)
+            pending.append(value)
 
 
 def _explain(error: ValidationError, model: type[BaseModel], path: Path, node: yaml.Node | None) -> ConfigError:
     details = error.errors(include_url=False)
-    first = details[0]
+    # A misspelt key is often both unknown and missing; that it is unknown says more.
+    first = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
     location = first["loc"]
     key = ".".join(str(part) for part in location) or "config"
     where = f"{path}:{_line(node, location)}: {key}"
@@ -99,7 +109,7 @@ def _explain(error: ValidationError, model: type[BaseModel], path: Path, node: y
 
 
 def _shown(detail: ErrorDetails) -> str:
-    text = repr(detail["input"])
+    text = reprlib.repr(detail["input"])
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -125,14 +135,18 @@ def _line(node: yaml.Node | None, location: Sequence[int | str]) -> int:
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that the model at a location knows; empty where it is a free mapping or a union."""
-    current: object = model
+    """The keys that the models at a location know; empty where it is a free mapping."""
+    current = [model]
     for part in location:
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            return []
-        if part not in current.model_fields:
-            continue
-        current = current.model_fields[str(part)].annotation
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return sorted(current.model_fields)
-    return []
+        inside = [each.model_fields[str(part)].annotation for each in current if str(part) in each.model_fields]
+        if inside:  # else the index of a list, or the tag of a union
+            current = [found for annotation in inside for found in _models(annotation)]
+    return sorted({key for each in current for key in each.model_fields})
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in an annotation, e.g. `A` and `B` in `list[A | B]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

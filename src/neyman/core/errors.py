@@ -13,7 +13,9 @@ Each says what was found, what was expected, where, and what to try, in at most 
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 MAX_LINES = 5
@@ -32,6 +34,11 @@ class NeymanError(Exception):
     def __init__(self, found: str, *, expected: str = "", where: str = "", hint: str = "") -> None:
         self.found, self.expected, self.where, self.hint = found, expected, where, hint
         super().__init__(found, expected, where, hint)
+
+    def __reduce__(self) -> tuple[Callable[..., NeymanError], tuple[str]]:
+        """A worker process hands its errors to the parent; keyword-only arguments need help with that."""
+        remake = functools.partial(type(self), expected=self.expected, where=self.where, hint=self.hint)
+        return remake, (self.found,)
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.found}" if self.where else self.found]

@@ -29,9 +29,11 @@ def commit() -> str | None:
     """The git commit of a source checkout, with `+dirty` if it has changes; None for an installed package."""
     here = Path(__file__).resolve().parent
     try:
+        if not _git("ls-files", Path(__file__).name, at=here):
+            return None  # installed into an environment that lies inside another repository
         head = _git("rev-parse", "HEAD", at=here)
         dirty = _git("status", "--porcelain", "--untracked-files=no", at=here)
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return None
     return f"{head}+dirty" if dirty else head
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neyman.core.errors import InputError
 from neyman.core.files import finite, read_json, write_text
+
+ResultT = TypeVar("ResultT", bound="Result")  # not `Self`, which beartype does not resolve on a single method
 
 
 class Result(BaseModel):
@@ -28,7 +30,7 @@ class Result(BaseModel):
         write_text(path, self.to_json() + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls: type[ResultT], path: Path) -> ResultT:
         """Read the JSON that `save` wrote.
 
         Raises:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from neyman.core.errors import DataError
+from neyman.core.files import finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,12 @@ class Column:
     label: str = ""
     role: Literal["observable", "condition"] = "observable"
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise DataError(f"column '{self.name}' goes from {self.low} to {self.high}", expected="low below high")
+        if self.periodic and not np.isfinite(self.high - self.low):
+            raise DataError(f"column '{self.name}' is periodic without a period", expected="finite low and high")
+
     @property
     def axis_label(self) -> str:
         """Label and unit as they stand on an axis."""
@@ -42,9 +48,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a kind of events, in order."""
+    """The columns of a kind of events, in order.
+
+    Raises:
+        DataError: If there is no column, or two have the same name.
+    """
 
     columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise DataError("a schema without columns", expected="at least one")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise DataError(f"column '{twice[0]}' stands twice in the schema", expected="each name once")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,13 +101,28 @@ class Schema:
             )
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The schema as JSON can hold it."""
-        return [asdict(column) for column in self.columns]
+        """The schema as JSON can hold it: no bound is null."""
+        return [finite(asdict(column)) for column in self.columns]
 
     @classmethod
-    def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
-        """The schema that `to_json` wrote."""
-        return cls(tuple(Column(**column) for column in columns))
+    def from_json(cls, columns: Any, *, where: str = "") -> Schema:  # noqa: ANN401 - whatever was in the file
+        """The schema that `to_json` wrote.
+
+        Raises:
+            DataError: If it is something else.
+        """
+        try:
+            return cls(tuple(_column_from_json(column) for column in columns))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"not a schema: {error}", where=where, expected="a list of columns") from error
+
+
+def _column_from_json(column: Any) -> Column:  # noqa: ANN401 - whatever was in the file
+    given: dict[str, Any] = dict(column)
+    for bound in ("low", "high"):
+        if given.get(bound, 0.0) is None:
+            del given[bound]
+    return Column(**given)
 
 
 def _range_hint(column: Column, values: np.ndarray) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from neyman.core.errors import DataError
-from neyman.events.columns import Schema
+from neyman.events.columns import Column, Schema
 
 
 class Events:
     """A set of events: one array per column, all of one length, none of which can be changed.
 
     Args:
-        columns: The values of each column of the schema, arrays of shape `(n,)`.
+        columns: The values of each column of the schema: arrays of shape `(n,)` or lists; others are ignored.
         schema: Names, units and ranges. Values outside are refused.
         weights: One weight per event, of either sign; None if all are one.
         where: Where the values come from, for messages.
@@ -25,11 +26,11 @@ class Events:
             schema does not allow.
     """
 
-    __slots__ = ("_columns", "schema", "weights")
+    __slots__ = ("_columns", "_schema", "_weights")
 
     def __init__(
         self,
-        columns: Mapping[str, np.ndarray | Sequence[float]],
+        columns: Mapping[str, Any],
         schema: Schema,
         *,
         weights: np.ndarray | None = None,
@@ -42,17 +43,17 @@ class Events:
                 where=where,
                 expected=f"columns {', '.join(schema.names)}",
             )
-        self.schema = schema
-        self._columns = {name: _frozen(columns[name], name, where) for name in schema.names}
+        self._schema = schema
+        self._columns = {name: _frozen(columns[name], f"column '{name}'", where, schema[name]) for name in schema.names}
         lengths = {name: len(values) for name, values in self._columns.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"columns of different length: {lengths}", where=where, expected="one length")
         for name, values in self._columns.items():
             schema.check(name, values, where=where)
-        self.weights = None if weights is None else _frozen(weights, "weights", where)
-        if self.weights is not None and (len(self.weights) != len(self) or not np.isfinite(self.weights).all()):
+        self._weights = None if weights is None else _frozen(weights, "the array of weights", where)
+        if self._weights is not None and (len(self._weights) != len(self) or not np.isfinite(self._weights).all()):
             raise DataError(
-                f"{len(self.weights)} weights, {int((~np.isfinite(self.weights)).sum())} of them not finite",
+                f"{len(self._weights)} weights, {int((~np.isfinite(self._weights)).sum())} of them not finite",
                 where=where,
                 expected=f"{len(self)} finite weights, one per event",
             )
@@ -60,11 +61,17 @@ class Events:
     @classmethod
     def from_matrix(cls, matrix: Float[np.ndarray, "n d"], schema: Schema, *, where: str = "") -> Events:
         """Events from an array with one row per event and the schema's columns in order."""
-        if matrix.shape[1] != len(schema.columns):
+        if matrix.ndim != 2 or matrix.shape[1] != len(schema.columns):
             raise DataError(
-                f"{matrix.shape[1]} columns", where=where, expected=f"{len(schema.columns)}: {', '.join(schema.names)}"
+                f"an array of shape {matrix.shape}",
+                where=where,
+                expected=f"(events, {len(schema.columns)}): {', '.join(schema.names)}",
             )
         return cls(dict(zip(schema.names, matrix.T, strict=True)), schema, where=where)
+
+    def __reduce__(self) -> tuple[Callable[..., Events], tuple[Mapping[str, np.ndarray], Schema, np.ndarray | None]]:
+        """A worker process gets them as immutable as they are here."""
+        return _remade, (self._columns, self._schema, self._weights)
 
     def __len__(self) -> int:
         return len(next(iter(self._columns.values())))
@@ -78,6 +85,16 @@ class Events:
         return f"Events({len(self)} × [{', '.join(self._columns)}]{', weighted' if self.weights is not None else ''})"
 
     @property
+    def schema(self) -> Schema:
+        """Names, units and ranges of the columns."""
+        return self._schema
+
+    @property
+    def weights(self) -> Float[np.ndarray, " n"] | None:
+        """One weight per event; None if all are one."""
+        return self._weights
+
+    @property
     def matrix(self) -> Float[np.ndarray, "n d"]:
         """All columns side by side, in the order of the schema: a copy of shape `(n, d)`."""
         return np.stack(list(self._columns.values()), axis=1)
@@ -88,12 +105,25 @@ class Events:
         return Events({name: values[rows] for name, values in self._columns.items()}, self.schema, weights=weights)
 
 
-def _frozen(values: np.ndarray | Sequence[float], name: str, where: str) -> Float[np.ndarray, " n"]:
+def _remade(columns: Mapping[str, np.ndarray], schema: Schema, weights: np.ndarray | None) -> Events:
+    return Events(columns, schema, weights=weights)
+
+
+def _frozen(values: object, name: str, where: str, column: Column | None = None) -> Float[np.ndarray, " n"]:
     try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"column '{name}' does not hold numbers", where=where, expected="one number a row") from None
-    if array.ndim != 1:
-        raise DataError(f"column '{name}' has shape {array.shape}", where=where, expected="one number a row")
+        given = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name} is ragged", where=where, expected="one number a row") from None
+    # NumPy would read "1.5", True and dates as numbers; whoever has them there made a mistake.
+    if given.dtype.kind not in "iuf" and given.size:
+        raise DataError(f"{name} does not hold numbers, but {given.dtype}", where=where, expected="one number a row")
+    if given.ndim != 1:
+        raise DataError(f"{name} has shape {given.shape}", where=where, expected="one number a row")
+    if np.ma.is_masked(values):
+        raise DataError(f"{name} has masked rows", where=where, expected="a number in each")
+    array = np.array(given, dtype=np.float64)
+    if column is not None and given.dtype.kind == "f" and given.dtype.itemsize < 8:
+        for edge in (column.low, column.high):  # π in single precision is above π, but it is meant to be π
+            array[array == float(given.dtype.type(edge))] = edge
     array.setflags(write=False)
     return array

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,11 @@ def write_parquet(path: Path, events: Events, *, extra: Mapping[str, np.ndarray]
     columns = {name: events[name] for name in events.schema.names}
     if events.weights is not None:
         columns[WEIGHT] = events.weights
-    table = pa.table({**(extra or {}), **columns})
+    extra = extra or {}
+    both = sorted({*extra} & {*columns, WEIGHT}) or [name for name in events.schema.names if name == WEIGHT]
+    if both:
+        raise DataError(f"two columns would be called '{both[0]}'", where=str(path), expected="another name")
+    table = pa.table({**extra, **columns})
     table = table.replace_schema_metadata({SCHEMA_KEY: json.dumps(events.schema.to_json())})
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -41,12 +47,45 @@ def read_parquet(path: Path, schema: Schema) -> Events:
     """Read the schema's columns of a Parquet file; other columns are ignored.
 
     Raises:
-        DataError: If the file is absent, is no Parquet file, lacks a column, has nulls, or has values
-            outside the schema's ranges.
+        DataError: If the file is absent, is no Parquet file, has no rows, lacks a column, has nulls, values
+            outside the schema's ranges, or says that it is in other units.
     """
     columns = read_columns(path, (*schema.names, WEIGHT))
     weights = columns.pop(WEIGHT, None)
-    return Events(columns, schema, weights=weights, where=str(path))
+    _refuse_other_units(path, schema)
+    events = Events(columns, schema, weights=weights, where=str(path))
+    if len(events) == 0:
+        raise DataError("no events in this file", where=str(path), expected="at least one row")
+    return events
+
+
+def read_schema(path: Path) -> Schema | None:
+    """The schema that `write_parquet` left in the file; None if another program wrote the file.
+
+    Raises:
+        DataError: If the file cannot be read, or its schema is damaged.
+    """
+    with _opened(path) as file:
+        text = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY)
+    if text is None:
+        return None
+    try:
+        columns = json.loads(text)
+    except ValueError as error:
+        raise DataError("the schema in its metadata is damaged", where=str(path)) from error
+    return Schema.from_json(columns, where=str(path))
+
+
+def _refuse_other_units(path: Path, schema: Schema) -> None:
+    written = read_schema(path)
+    for column in written.columns if written else ():
+        if column.name in schema.names and column.unit != schema[column.name].unit:
+            raise DataError(
+                f"column '{column.name}' is in {column.unit}",
+                where=str(path),
+                expected=schema[column.name].unit,
+                hint="convert it, and write the file again",
+            )
 
 
 def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -55,23 +94,30 @@ def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     Raises:
         DataError: If the file cannot be read, or a column has nulls or stands twice.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            present = file.schema_arrow.names
-            twice = sorted({name for name in names if present.count(name) > 1})
-            if twice:
-                raise DataError(f"column '{twice[0]}' stands twice", where=str(path), expected="each column once")
-            table = file.read(columns=[name for name in names if name in present])
-    except FileNotFoundError:
-        raise DataError("no such file", where=str(path), expected="a Parquet file of events") from None
-    except (pa.ArrowException, IsADirectoryError, OSError) as error:
-        reason = str(error).splitlines()[0][:100]
-        raise DataError(f"cannot be read: {reason}", where=str(path), expected="a Parquet file of events") from error
+    with _opened(path) as file:
+        present = file.schema_arrow.names
+        twice = sorted({name for name in names if present.count(name) > 1})
+        if twice:
+            raise DataError(f"column '{twice[0]}' stands twice", where=str(path), expected="each column once")
+        table = file.read(columns=[name for name in names if name in present])
     for name in table.column_names:
         nulls = table[name].null_count
         if nulls:
             raise DataError(f"column '{name}' is null in {nulls} rows", where=str(path), expected="a number in each")
     return {name: table[name].to_numpy() for name in table.column_names}
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The open Parquet file; what goes wrong while reading it becomes a DataError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise DataError("no such file", where=str(path), expected="a Parquet file of events") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise DataError(f"cannot be read: {reason}", where=str(path), expected="a Parquet file of events") from error

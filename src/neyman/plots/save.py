@@ -1,0 +1,39 @@
+"""Figures into files and bytes, the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from neyman.core.errors import InputError
+from neyman.core.files import replacing
+
+Format = Literal["png", "pdf", "svg"]
+FORMATS: dict[str, Format] = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
+DOTS = 150  # per inch
+
+
+def figure_bytes(figure: Figure, form: Format) -> bytes:
+    """The figure as a PNG, PDF or SVG file, without dates or random names inside."""
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "neyman", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format=form, dpi=DOTS, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure atomically, in the format that the suffix of the path names.
+
+    Raises:
+        InputError: If the suffix is not .png, .pdf or .svg.
+    """
+    form = FORMATS.get(path.suffix)
+    if form is None:
+        raise InputError(f"figure file ends in '{path.suffix}'", where=str(path), expected=".png, .pdf or .svg")
+    with replacing(path) as temporary:
+        temporary.write_bytes(figure_bytes(figure, form))

@@ -1,0 +1,184 @@
+"""The config of the posterior job: what to simulate, which posterior to learn, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from neyman.core.config import Config, load_config
+from neyman.core.errors import ConfigError
+from neyman.learning.config import TrainingConfig
+from neyman.simulation.eos import BToKstarMuMu, BToKstarMuMuMarkovChain
+from neyman.simulation.prior import UniformPrior
+from neyman.simulation.protocol import Simulator
+
+
+class MarkovChainConfig(Config):
+    """Settings of EOS's Markov chain, for `method: mcmc`."""
+
+    stride: int = Field(default=10, ge=1)
+    pre_N: int = Field(default=200, ge=1)  # noqa: N815 - EOS's own name
+    preruns: int = Field(default=2, ge=1)
+    chains: int = Field(default=1, ge=1)
+
+
+class SimulatorConfig(Config):
+    """B⁰→K*⁰ℓ⁺ℓ⁻ in a window of q².
+
+    Attributes:
+        q2: The window, GeV².
+        tag: Amplitudes: BFS2004 (large recoil, q² below 8), GP2004 (low recoil, q² above 14), GvDV2020, Naive.
+        lepton: `mu` or `e`.
+        flavour: `B0`, `B0bar`, or their CP average.
+        method: The exact sampler, or EOS's own Markov chain as a cross-check.
+        mcmc: Settings of that chain.
+    """
+
+    q2: tuple[float, float] = (1.0, 8.0)
+    tag: str = "BFS2004"
+    lepton: Literal["mu", "e"] = "mu"
+    flavour: Literal["B0", "B0bar", "average"] = "average"
+    method: Literal["exact", "mcmc"] = "exact"
+    mcmc: MarkovChainConfig = MarkovChainConfig()
+
+    @model_validator(mode="after")
+    def _one_flavour_for_a_chain(self) -> Self:
+        if self.method == "mcmc" and self.flavour == "average":
+            raise ValueError("flavour B0 or B0bar for method mcmc: EOS's density has no CP average")
+        return self
+
+    def build(self) -> Simulator:
+        """The simulator."""
+        options: dict[str, Any] = {"tag": self.tag, "lepton": self.lepton, "flavour": self.flavour}
+        if self.method == "mcmc":
+            return BToKstarMuMuMarkovChain(self.q2, **options, **dict(self.mcmc))
+        return BToKstarMuMu(self.q2, **options)
+
+
+class EstimatorConfig(Config):
+    """What summarises a set of events, and the flow on top.
+
+    Attributes:
+        kind: `set_encoder`: a network of each event, averaged over the set. `scores`: the analytic score at
+            some parameter points, averaged over the set; for simulators whose density is known.
+        inputs: What the set encoder sees of an event: `angular`, the angular functions f_i and their products
+            with q², or `plain`, the columns with periodic ones as cosine and sine.
+        statistics: Number of statistics that the set encoder learns.
+        hidden: Widths of its hidden layers.
+        points: Number of parameter points at which scores are taken, along each parameter.
+        transforms: Spline transforms of the flow.
+        bins: Bins of each.
+        flow_hidden: Widths of the hidden layers of the flow.
+    """
+
+    kind: Literal["set_encoder", "scores"] = "set_encoder"
+    inputs: Literal["angular", "plain"] = "angular"
+    statistics: int = Field(default=24, ge=1, le=1000)
+    hidden: tuple[int, ...] = (64, 64)
+    points: int = Field(default=5, ge=2, le=50)
+    transforms: int = Field(default=2, ge=0, le=10)
+    bins: int = Field(default=8, ge=2, le=64)
+    flow_hidden: tuple[int, ...] = (64, 64)
+
+
+class StatisticTraining(TrainingConfig):
+    """How the set encoder's statistic is learned: end to end on small sets, see decision 3.
+
+    Attributes:
+        events_per_set: Sizes of the sets.
+        events_per_step: Events in a batch.
+    """
+
+    epochs: int = Field(default=40, ge=1)
+    events_per_set: tuple[int, int] = (20, 100)
+    events_per_step: int = Field(default=12_000, ge=100)
+
+    @field_validator("events_per_set")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return _sizes(value)
+
+
+class FlowTraining(TrainingConfig):
+    """How the flow is learned on the summaries of sets of all sizes.
+
+    Attributes:
+        events: Number of events to simulate; they make sets of all sizes.
+        batch: Sets in a batch.
+    """
+
+    learning_rate: float = Field(default=3e-3, gt=0)
+    events: int = Field(default=40_000_000, ge=1000)
+    batch: int = Field(default=500, ge=1)
+
+
+class TrainingOptions(Config):
+    """The two stages of training."""
+
+    statistic: StatisticTraining = StatisticTraining()
+    flow: FlowTraining = FlowTraining()
+
+
+class PosteriorConfig(Config):
+    """The whole job.
+
+    Attributes:
+        prior: Lowest and highest value of each parameter; flat in between.
+        simulator: What to simulate.
+        events: Sizes of sets that one network shall serve, smallest and largest.
+        estimator: What to learn; a name stands for its defaults.
+        training: How to learn it.
+        device: Where to train: `auto`, `cpu` or `cuda`.
+        seed: The seed of everything.
+    """
+
+    prior: dict[str, tuple[float, float]]
+    simulator: SimulatorConfig = SimulatorConfig()
+    events: tuple[int, int] = (200, 10_000)
+    estimator: EstimatorConfig = EstimatorConfig()
+    training: TrainingOptions = TrainingOptions()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = Field(default=1, ge=0)
+
+    @field_validator("estimator", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("events")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return _sizes(value)
+
+    @field_validator("prior")
+    @classmethod
+    def _bounds(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        unknown = sorted(set(value) - set(BToKstarMuMu.parameters))
+        if unknown or not value:
+            raise ValueError(f"bounds for {', '.join(BToKstarMuMu.parameters)} and nothing else")
+        try:
+            UniformPrior(value)
+        except ConfigError as error:
+            raise ValueError(error.expected) from None
+        return value
+
+    @classmethod
+    def load(cls, path: Path) -> PosteriorConfig:
+        """Read a YAML config.
+
+        Raises:
+            ConfigError: If it does not fit, with the line.
+        """
+        return load_config(path, cls)
+
+    def build_prior(self) -> UniformPrior:
+        """The prior."""
+        return UniformPrior(self.prior)
+
+
+def _sizes(value: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= value[0] <= value[1]:
+        raise ValueError("[smallest, largest], both at least 1")
+    return value
