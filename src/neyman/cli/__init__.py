@@ -1,1 +1,1 @@
-"""The cli room."""
+"""The command line: one file a job, nothing heavy imported before a command runs."""

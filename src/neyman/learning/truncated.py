@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,6 +11,12 @@ from torch.distributions import constraints
 from torch.distributions.transforms import Transform
 
 _TAIL = 1e-15  # Φ⁻¹(10⁻¹⁵) = −7.9: beyond, what comes after is the identity anyway
+
+
+def _phi(x: Float[Tensor, ...]) -> Float[Tensor, ...]:
+    """Φ(x) to full relative precision in the lower tail, where torch.special.ndtr is a difference from one."""
+    tail: Tensor = torch.special.erfc(-x * math.sqrt(0.5))
+    return 0.5 * tail
 
 
 class TruncatedNormalTransform(Transform):
@@ -48,13 +56,13 @@ class TruncatedNormalTransform(Transform):
         self.mirror = 1.0 - 2.0 * (first + last > 0).double()
         self.first = torch.where(self.mirror > 0, first, -last)
         last = torch.where(self.mirror > 0, last, -first)
-        self.below = torch.special.ndtr(self.first)
-        self.mass = (torch.special.ndtr(last) - self.below).clamp(min=1e-300)
+        self.below = _phi(self.first)
+        self.mass = (_phi(last) - self.below).clamp(min=1e-300)
 
     def call_and_ladj(self, x: Float[Tensor, "... d"]) -> tuple[Float[Tensor, "... d"], Float[Tensor, ...]]:
         """u, and the logarithm of du/dθ summed over the parameters."""
         z = self.mirror * (x - self.location) / self.scale
-        fraction = (torch.special.ndtr(z) - self.below) / self.mass
+        fraction = (_phi(z) - self.below) / self.mass
         u = torch.special.ndtri(fraction.clamp(_TAIL, 1 - _TAIL))
         ladj = -0.5 * z**2 - self.scale.log() - self.mass.log() + 0.5 * u**2
         return (self.mirror * u).float(), ladj.sum(dim=-1).float()
@@ -63,7 +71,7 @@ class TruncatedNormalTransform(Transform):
         return self.call_and_ladj(x)[0]
 
     def _inverse(self, y: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        fraction = torch.special.ndtr(self.mirror * y.double())
+        fraction = _phi(self.mirror * y.double())
         z = torch.special.ndtri((self.below + fraction * self.mass).clamp(1e-300, 1 - 1e-16))
         theta = self.location + self.scale * self.mirror * z
         return torch.minimum(torch.maximum(theta, self.low), self.high).float()

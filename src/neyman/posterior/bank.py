@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from neyman.core.errors import DataError
 from neyman.core.progress import progress
 from neyman.core.random import stream
 from neyman.posterior.statistics import Statistic, tensors
@@ -53,6 +54,52 @@ class _Class:
         return self.theta[rows], sums / sizes[:, None], sizes.astype(float)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How many sets of which size to simulate.
+
+    Attributes:
+        smallest: The smallest number of events to serve.
+        block: Events in a block; sizes are multiples of it.
+        sizes: Sizes of the simulated sets, evenly spaced in the logarithm.
+        counts: How many of each.
+    """
+
+    smallest: int
+    block: int
+    sizes: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def events(self) -> int:
+        """Events in all."""
+        return sum(size * count for size, count in zip(self.sizes, self.counts, strict=True))
+
+    @classmethod
+    def of_events(cls, serve: tuple[int, int], events: int) -> Plan:
+        """About as many events of each size.
+
+        What a set says about the location of the posterior grows with its events, so equal numbers of events
+        say equally much; small sets, whose posteriors differ most from a normal, are then the most numerous.
+        """
+        block, sizes = _sizes(serve)
+        return cls(serve[0], block, sizes, tuple(max(20, events // (len(sizes) * size)) for size in sizes))
+
+    @classmethod
+    def of_sets(cls, serve: tuple[int, int], sets: int) -> Plan:
+        """As many sets of each size, from sets that are there already."""
+        block, sizes = _sizes(serve)
+        if sets < 20 * len(sizes):
+            raise DataError(f"{sets} sets", expected=f"at least {20 * len(sizes)}", hint="simulate with more --sets")
+        return cls(serve[0], block, sizes, (sets // len(sizes),) * len(sizes))
+
+
+def _sizes(serve: tuple[int, int]) -> tuple[int, tuple[int, ...]]:
+    low, high = serve
+    block = max(1, low // _BLOCKS_IN_SMALLEST)
+    return block, tuple(np.unique(np.geomspace(low, high, _CLASSES).astype(int) // block * block).tolist())
+
+
 class SummaryBank:
     """Simulated sets, kept as running sums of their statistic over blocks of events.
 
@@ -63,31 +110,27 @@ class SummaryBank:
     Args:
         statistic: What is summed.
         source: Where sets come from.
-        sizes: Smallest and largest number of events.
-        events: How many events to simulate in all.
+        plan: How many sets of which size.
+        seed: The seed of the batches.
     """
 
-    def __init__(self, statistic: Statistic, source: Source, *, sizes: tuple[int, int], events: int, seed: int) -> None:
-        low, high = sizes
-        block = max(1, low // _BLOCKS_IN_SMALLEST)
-        edges = np.unique(np.geomspace(low, high, _CLASSES).astype(int) // block * block)
-        counts = allocate(edges, events)
-        first = np.concatenate([[0], np.cumsum(counts)])
+    def __init__(self, statistic: Statistic, source: Source, plan: Plan, *, seed: int) -> None:
         self.seed = seed
-        self.held_out = [max(1, round(VALIDATION * count)) for count in counts]
         self.classes: list[_Class] = []
-        with progress("simulating summaries", total=int(edges @ counts), unit="events") as advance:
-            for index, total in enumerate(edges.tolist()):
-                smallest = low if index == 0 else int(edges[index - 1])
+        self.held_out = [max(1, round(VALIDATION * count)) for count in plan.counts]
+        first, smallest = 0, plan.smallest
+        with progress("simulating summaries", total=plan.events, unit="events") as advance:
+            for total, count in zip(plan.sizes, plan.counts, strict=True):
                 theta, running = [], []
-                for values, events in source(total, range(first[index], first[index + 1])):
-                    b, n, c = events.shape
-                    statistics = statistic(events.reshape(b * n, c)).reshape(b, n // block, block, -1).sum(axis=2)
-                    sums = np.cumsum(statistics, axis=1)
+                for values, matrix in source(total, range(first, first + count)):
+                    b, n, c = matrix.shape
+                    statistics = statistic(matrix.reshape(b * n, c)).reshape(b, n // plan.block, plan.block, -1)
+                    sums = np.cumsum(statistics.sum(axis=2), axis=1)
                     theta.append(values)
                     running.append(np.concatenate([np.zeros_like(sums[:, :1]), sums], axis=1))
                     advance(b * n)
-                self.classes.append(_Class(smallest, block, np.concatenate(theta), np.concatenate(running)))
+                self.classes.append(_Class(smallest, plan.block, np.concatenate(theta), np.concatenate(running)))
+                first, smallest = first + count, total
 
     def all_summaries(self) -> Float[np.ndarray, "m s"]:
         """The mean statistic of every training set at its full size, for standardisation."""
@@ -112,15 +155,6 @@ class SummaryBank:
             tensors(*c.draw(np.resize(np.arange(held), _VALIDATION_SETS), rng))
             for c, held in zip(self.classes, self.held_out, strict=True)
         ]
-
-
-def allocate(sizes: Int[np.ndarray, " k"], events: int) -> Int[np.ndarray, " k"]:
-    """How many sets of each size to simulate: about as many events of each.
-
-    What a set says about the location of the posterior grows with its events, so equal numbers of events
-    say equally much; small sets, whose posteriors differ most from a normal, are then the most numerous.
-    """
-    return np.maximum(10, events // (len(sizes) * sizes))
 
 
 def fresh(simulator: Simulator, prior: UniformPrior, seed: int) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -44,7 +44,7 @@ class SimulatorConfig(Config):
     mcmc: MarkovChainConfig = MarkovChainConfig()
 
     @model_validator(mode="after")
-    def _one_flavour_for_a_chain(self) -> Self:
+    def _one_flavour_for_a_chain(self) -> SimulatorConfig:
         if self.method == "mcmc" and self.flavour == "average":
             raise ValueError("flavour B0 or B0bar for method mcmc: EOS's density has no CP average")
         return self
@@ -121,12 +121,10 @@ class TrainingOptions(Config):
     flow: FlowTraining = FlowTraining()
 
 
-class PosteriorConfig(Config):
-    """The whole job.
+class EstimationConfig(Config):
+    """What to learn of a posterior, whatever the simulator.
 
     Attributes:
-        prior: Lowest and highest value of each parameter; flat in between.
-        simulator: What to simulate.
         events: Sizes of sets that one network shall serve, smallest and largest.
         estimator: What to learn; a name stands for its defaults.
         training: How to learn it.
@@ -134,8 +132,6 @@ class PosteriorConfig(Config):
         seed: The seed of everything.
     """
 
-    prior: dict[str, tuple[float, float]]
-    simulator: SimulatorConfig = SimulatorConfig()
     events: tuple[int, int] = (200, 10_000)
     estimator: EstimatorConfig = EstimatorConfig()
     training: TrainingOptions = TrainingOptions()
@@ -151,6 +147,18 @@ class PosteriorConfig(Config):
     @classmethod
     def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
         return _sizes(value)
+
+
+class PosteriorConfig(EstimationConfig):
+    """The whole job: the posterior of Wilson coefficients from B→K*ℓℓ decays.
+
+    Attributes:
+        prior: Lowest and highest value of each parameter; flat in between.
+        simulator: What to simulate.
+    """
+
+    prior: dict[str, tuple[float, float]]
+    simulator: SimulatorConfig = SimulatorConfig()
 
     @field_validator("prior")
     @classmethod
@@ -172,6 +180,10 @@ class PosteriorConfig(Config):
             ConfigError: If it does not fit, with the line.
         """
         return load_config(path, cls)
+
+    def build_simulator(self) -> Simulator:
+        """The simulator."""
+        return self.simulator.build()
 
     def build_prior(self) -> UniformPrior:
         """The prior."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,13 +23,13 @@ from neyman.posterior.statistics import Statistic, summarise, tensors
 from neyman.simulation.prior import UniformPrior
 from neyman.simulation.protocol import TractableSimulator
 
-_GRID = 2001
 _AT_ONCE = 200_000  # densities
 
 Sets = Sequence[Float[np.ndarray, "_ c"]]
 """Sets of events, as arrays with one row per event; they need not be of equal size."""
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """A posterior for any set of events."""
 
@@ -38,8 +38,8 @@ class Estimator(Protocol):
         """The prior, whose box the posterior lives in."""
         ...
 
-    def log_prob(self, theta: Float[np.ndarray, "g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
-        """Logarithm of the normalised posterior density of each set at each θ; −∞ outside the prior."""
+    def log_prob(self, theta: Float[np.ndarray, "b g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
+        """Logarithm of each set's normalised posterior density at θ of its own; −∞ outside the prior."""
         ...
 
     def sample(self, sets: Sets, count: int, rng: np.random.Generator) -> Float[np.ndarray, "b n d"]:
@@ -53,9 +53,9 @@ class PriorEstimator:
     def __init__(self, prior: UniformPrior) -> None:
         self.prior = prior
 
-    def log_prob(self, theta: Float[np.ndarray, "g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
+    def log_prob(self, theta: Float[np.ndarray, "b g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
         """See `Estimator`."""
-        return np.tile(self.prior.log_prob(theta), (len(sets), 1))
+        return self.prior.log_prob(theta.reshape(-1, theta.shape[-1])).reshape(theta.shape[:-1])
 
     def sample(self, sets: Sets, count: int, rng: np.random.Generator) -> Float[np.ndarray, "b n d"]:
         """See `Estimator`."""
@@ -79,11 +79,10 @@ class ExactGrid:
             )
         self.simulator, self.prior, self.points = simulator, prior, points
 
-    def log_prob(self, theta: Float[np.ndarray, "g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
+    def log_prob(self, theta: Float[np.ndarray, "b g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
         """See `Estimator`."""
-        at = theta[:, 0]
         rows = []
-        for matrix in sets:
+        for at, matrix in zip(theta[:, :, 0], sets, strict=True):
             grid, log_density = self.density(matrix)
             values = np.interp(at, grid, log_density)
             outside = (at < self.prior.low[0]) | (at > self.prior.high[0])
@@ -130,13 +129,17 @@ class FlowEstimator:
     def __init__(self, statistic: Statistic, flow: ConditionalFlow, prior: UniformPrior) -> None:
         self.statistic, self.flow, self.prior = statistic, flow, prior
 
-    def log_prob(self, theta: Float[np.ndarray, "g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
+    def log_prob(self, theta: Float[np.ndarray, "b g d"], sets: Sets) -> Float[np.ndarray, "b g"]:
         """See `Estimator`."""
         context = self._context(sets)
-        (at,) = self._place(*tensors(theta))
-        rows = max(1, _AT_ONCE // len(theta))
-        parts = [self._log_prob(at, [part[k : k + rows] for part in context]) for k in range(0, len(sets), rows)]
-        return np.concatenate(parts)
+        (at,) = self._place(*tensors(theta.swapaxes(0, 1)))
+        rows = max(1, _AT_ONCE // len(at))
+        return np.concatenate(
+            [
+                self._log_prob(at[:, k : k + rows], [part[k : k + rows] for part in context])
+                for k in range(0, len(sets), rows)
+            ]
+        )
 
     @torch.no_grad()
     def sample(self, sets: Sets, count: int, rng: np.random.Generator) -> Float[np.ndarray, "b n d"]:
@@ -148,8 +151,7 @@ class FlowEstimator:
 
     @torch.no_grad()
     def _log_prob(self, at: torch.Tensor, context: Sequence[torch.Tensor]) -> Float[np.ndarray, "b g"]:
-        values = self.flow.log_prob(at[:, None].expand(-1, len(context[0]), -1), *context)
-        return np.asarray(values.T.cpu().double().numpy())
+        return np.asarray(self.flow.log_prob(at, *context).T.cpu().double().numpy())
 
     def _context(self, sets: Sets) -> tuple[torch.Tensor, ...]:
         return self._place(*tensors(*summarise(self.statistic, sets)))

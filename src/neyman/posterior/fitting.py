@@ -24,8 +24,8 @@ from neyman.learning.config import TrainingConfig
 from neyman.learning.events import EventNetwork
 from neyman.learning.flows import ConditionalFlow
 from neyman.learning.training import History, choose_device, train
-from neyman.posterior.bank import SummaryBank, fresh, stored
-from neyman.posterior.config import PosteriorConfig, StatisticTraining
+from neyman.posterior.bank import Plan, SummaryBank, fresh, stored
+from neyman.posterior.config import EstimationConfig, StatisticTraining
 from neyman.posterior.estimators import FlowEstimator
 from neyman.posterior.inputs import Normaliser
 from neyman.posterior.statistics import LearnedStatistic, ScoreStatistic, Statistic, tensors
@@ -71,7 +71,7 @@ class SmallSets(nn.Module):
 def fit(
     simulator: Simulator,
     prior: UniformPrior,
-    config: PosteriorConfig,
+    config: EstimationConfig,
     *,
     data: Dataset | None = None,
     checkpoints: Path | None = None,
@@ -133,13 +133,12 @@ def fit(
         )
         statistic = LearnedStatistic(normaliser, small.network)
 
-    bank = SummaryBank(
-        statistic,
-        fresh(simulator, prior, config.seed) if data is None else stored(data),
-        sizes=config.events,
-        events=config.training.flow.events if data is None else data.sets,
-        seed=config.seed,
-    )
+    serve, seed = config.events, config.seed
+    if data is None:
+        plan, source = Plan.of_events(serve, config.training.flow.events), fresh(simulator, prior, seed)
+    else:
+        plan, source = Plan.of_sets(serve, data.sets), stored(data)
+    bank = SummaryBank(statistic, source, plan, seed=seed)
     flow = build.flow(bank, statistic.length)
     size = config.training.flow.batch
     run(
@@ -156,7 +155,7 @@ def fit(
 class _Builder:
     """Builds the networks of a config, with initial weights that depend on its seed alone."""
 
-    config: PosteriorConfig
+    config: EstimationConfig
     prior: UniformPrior
     device: torch.device
 

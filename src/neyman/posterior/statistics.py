@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from neyman.simulation.protocol import TractableSimulator
 _CHUNK = 100_000  # events at a time: 30 MB of inputs
 
 
+@runtime_checkable
 class Statistic(Protocol):
     """A vector for each event."""
 

@@ -1,0 +1,30 @@
+"""`neyman demo`: a job from simulation to report in a few minutes, trained for real."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Job(StrEnum):
+    """The jobs that have a demo."""
+
+    posterior = "posterior"
+
+
+def demo(
+    job: Annotated[Job, typer.Argument(help="Which job.")] = Job.posterior,
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("neyman-demo"),
+) -> None:
+    """Run a job on a small scale: it trains for real and ends with a report."""
+    from importlib import resources
+
+    from neyman.cli.posterior_steps import run_steps
+    from neyman.posterior.config import PosteriorConfig
+
+    with resources.as_file(resources.files("neyman.cli") / f"demo_{job.value}.yaml") as path:
+        config = PosteriorConfig.load(path)
+    run_steps(config, out / job.value, command=f"demo {job.value}", sets=500, exact_sets=100)

@@ -1,0 +1,25 @@
+"""`neyman doctor`: what is installed, and what is missing for which job."""
+
+from __future__ import annotations
+
+import typer
+
+NEEDS = {"posterior": ("eos", "torch", "zuko", "matplotlib", "mplhep", "jinja2")}
+
+
+def doctor() -> None:
+    """Show versions, and the libraries that are missing for each job."""
+    from importlib.util import find_spec
+
+    from neyman.core.cache import cache_directory
+    from neyman.core.executors import usable_cores
+    from neyman.core.provenance import versions
+
+    for name, version in versions().items():
+        typer.echo(f"{name:12} {version}")
+    typer.echo(f"{'cores':12} {usable_cores()}")
+    typer.echo(f"{'cache':12} {cache_directory()}")
+    for job, modules in NEEDS.items():
+        missing = [module for module in modules if find_spec(module) is None]
+        state = f"missing {', '.join(missing)}: pip install 'neyman[{job}]'" if missing else "ready"
+        typer.echo(f"{job:12} {state}")
