@@ -43,6 +43,14 @@ def _check_words(words, line):
             command = command.commands[word]
 
 
+def check_config(example):
+    """Every YAML block is a config of the posterior job, the only job so far."""
+    import yaml
+    from neyman.posterior.config import PosteriorConfig
+
+    PosteriorConfig.model_validate(yaml.safe_load(example.parsed))
+
+
 def enter_folder(namespace):
     """Into an empty folder, so that a document may write files."""
     namespace["_folders"] = tempfile.TemporaryDirectory(), os.getcwd()  # noqa: PTH109
@@ -60,6 +68,7 @@ pytest_collect_file = Sybil(
     parsers=[
         PythonCodeBlockParser(doctest_optionflags=ELLIPSIS | NORMALIZE_WHITESPACE),
         CodeBlockParser(language="bash", evaluator=check_commands),
+        CodeBlockParser(language="yaml", evaluator=check_config),
         SkipParser(),
     ],
     patterns=["README.md", "docs/**/*.md", "docs/*.md"],

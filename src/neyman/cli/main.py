@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from neyman._version import __version__
 from neyman.cli import demo, doctor, posterior
 
+DEBUG = "--debug"
+INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+AGAIN = "interrupted; the same command again keeps what is finished and goes on"
+
+
+class _Interrupted(Exception):  # noqa: N818 - not an error
+    """Ctrl-C, under a name that typer leaves alone: it would end the program without a word."""
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the context's module differs between versions of typer
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
+
+
 app = typer.Typer(
+    cls=_Group,
     name="neyman",
     help="Machine-learned statistical inference for particle physics, checked against independent truth.",
     no_args_is_help=True,
@@ -23,8 +43,6 @@ app.add_typer(posterior.app, name="posterior")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 
-INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
-
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
     if value:
@@ -35,29 +53,48 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
 @app.callback()
 def _options(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    del version
-    if debug:
-        os.environ["NEYMAN_DEBUG"] = "1"
+    del debug, version  # `run` has seen the one, the callback the other
 
 
-def run() -> None:
-    """Run the command line; errors that neyman raises on purpose become a few lines and an exit code."""
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that neyman raises on purpose become a few lines and an exit code.
+
+    Args:
+        arguments: What stands behind `neyman`; None takes it from the shell.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in given or bool(os.environ.get("NEYMAN_DEBUG"))
     try:
-        app()
-    except KeyboardInterrupt:
-        _end("interrupted: the same command goes on where it stopped", INTERRUPTED)
+        app([argument for argument in given if argument != DEBUG], prog_name="neyman")
+    except (_Interrupted, KeyboardInterrupt):
+        _end(AGAIN, INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # before the command began
+            _end(AGAIN, INTERRUPTED)
+        raise
     except Exception as error:
         from neyman.core.errors import InputError, NeymanError
 
-        if os.environ.get("NEYMAN_DEBUG") or not isinstance(error, NeymanError | OSError):
+        if debug or not isinstance(error, NeymanError | OSError | MemoryError):
             raise
-        text = f"{error.filename or ''}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        _end(text, INPUT_ERROR if isinstance(error, InputError) else FAILURE)
+        _end(_text(error), INPUT_ERROR if isinstance(error, InputError | _PLACES) else FAILURE)
+
+
+_PLACES = FileNotFoundError | FileExistsError | NotADirectoryError | IsADirectoryError | PermissionError
+"""Errors of the system that another path would have avoided."""
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    return str(error)
 
 
 def _end(text: str, code: int) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import typer
 from jaxtyping import Float
 
+from neyman.core.artefacts import check_place
 from neyman.core.errors import DataError
-from neyman.core.files import replacing
+from neyman.core.files import locked, make_folder, remove_leftovers, replacing
 from neyman.core.provenance import provenance
 from neyman.core.random import stream
 from neyman.core.runs import RunFolder
@@ -22,7 +23,7 @@ from neyman.posterior.checking import check, default_sizes
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.inference import infer
 from neyman.posterior.results import RunResult, StageHistory, TrainingResult
-from neyman.posterior.trained import TrainedPosterior, train_posterior
+from neyman.posterior.trained import KIND, TrainedPosterior, train_posterior
 from neyman.simulation.datasets import Dataset
 from neyman.simulation.protocol import Simulator
 
@@ -34,9 +35,14 @@ _EXPECTED_EVENTS = 1_000_000
 
 def train_step(config: PosteriorConfig, out: Path, *, data: Dataset | None = None) -> TrainedPosterior:
     """Train into a folder; the state of training lies beside it until the artefact is whole."""
+    out = out.resolve()  # `.` has no name
+    check_place(out, kind=KIND)
     state = out.with_name(f"{out.name}.training")
-    trained = train_posterior(config, data=data, checkpoints=state).save(out)
-    shutil.rmtree(state, ignore_errors=True)
+    make_folder(state)
+    with locked(state):
+        remove_leftovers(state)
+        trained = train_posterior(config, data=data, checkpoints=state).save(out)
+        shutil.rmtree(state, ignore_errors=True)
     return trained
 
 

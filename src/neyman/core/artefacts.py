@@ -118,7 +118,7 @@ def save_artefact(
         if np.issubdtype(values.dtype, np.floating) and np.isnan(values).any():
             raise NumericsError(f"weight '{name}' is not a number", hint="a smaller learning rate; nothing was saved")
     path = path.resolve()
-    _refuse_to_replace(path, kind)
+    check_place(path, kind=kind)
     contents = {
         WEIGHTS: _packed(weights),
         VALIDATION: _packed(validation),
@@ -172,7 +172,12 @@ def load_artefact(path: Path, *, kind: str) -> Artefact:
     )
 
 
-def _refuse_to_replace(path: Path, kind: str) -> None:
+def check_place(path: Path, *, kind: str) -> None:
+    """Make sure that an artefact may be written to a place; to be asked before hours of training.
+
+    Raises:
+        ArtefactError: If something else than an artefact of the same kind is there.
+    """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     try:

@@ -21,9 +21,8 @@ class ConditionalFlow(nn.Module):
     First comes the posterior of a normal likelihood: θ is mapped to a standard normal by the distribution
     function of a normal with location \(\mu(s)\) and width \(\sigma(s)/\sqrt{N}\) that is cut off at the edges
     of the box. Then rational-quadratic splines (Durkan et al., arXiv:1906.04032), conditional on s and N,
-    learn how the likelihood differs from that. Location and width are not told N: the mean of a statistic says
-    the same about θ at every N, but for the \(\sqrt{N}\). So one flow serves sets of any size, and all of them
-    teach it.
+    learn how the likelihood differs from that. The location is not told N: the mean of a statistic says the
+    same about θ at every N. So one flow serves sets of any size, and all of them teach it.
 
     Args:
         low: Lower edges of the box, shape `(d,)`.
@@ -123,15 +122,15 @@ class Likelihood(zuko.lazy.LazyTransform):  # type: ignore[misc]
         super().__init__()
         self.register_buffer("low", torch.tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.tensor(high, dtype=torch.float32))
-        self.network = zuko.nn.MLP(summaries, 2 * len(low), tuple(hidden), activation=nn.SiLU)
+        self.location = zuko.nn.MLP(summaries, len(low), tuple(hidden), activation=nn.SiLU)
+        self.log_scale = zuko.nn.MLP(summaries + 1, len(low), tuple(hidden), activation=nn.SiLU)
         self.shortcut = nn.Linear(summaries, len(low))
 
     def forward(self, c: Float[Tensor, "b c"] | None = None) -> TruncatedNormalTransform:
         """The transform for these contexts: summaries, then the logarithm of the size."""
         assert c is not None  # noqa: S101 - the flow always passes its context
         summary, log_n = c[..., :-1], c[..., -1:]
-        shift, log_scale = self.network(summary).chunk(2, dim=-1)
         width = self.high - self.low
-        location = self.low + width * (0.5 + self.shortcut(summary) + shift)
-        scale = width * torch.exp((log_scale - log_n).clamp(-12, 6))
+        location = self.low + width * (0.5 + self.shortcut(summary) + self.location(summary))
+        scale = width * torch.exp((self.log_scale(c) - log_n).clamp(-12, 6))
         return TruncatedNormalTransform(location, scale, self.low, self.high)

@@ -18,7 +18,7 @@ from neyman.simulation.prior import UniformPrior
 from neyman.simulation.protocol import Simulator
 
 _CLASSES = 5
-_BLOCKS_IN_SMALLEST = 8
+_BLOCKS_IN_SMALLEST = 4
 _EVENTS_AT_ONCE = 200_000
 VALIDATION = 0.1
 _VALIDATION_SETS = 2000
@@ -77,13 +77,15 @@ class Plan:
 
     @classmethod
     def of_events(cls, serve: tuple[int, int], events: int) -> Plan:
-        """About as many events of each size.
+        """Sets in proportion to 1/√N, so that events are in proportion to √N.
 
-        What a set says about the location of the posterior grows with its events, so equal numbers of events
-        say equally much; small sets, whose posteriors differ most from a normal, are then the most numerous.
+        As many sets of each size would spend nearly all events on the largest, as many events would leave too few
+        large sets to learn their width from (its error is 1/√(2 × sets)).
         """
         block, sizes = _sizes(serve)
-        return cls(serve[0], block, sizes, tuple(max(20, events // (len(sizes) * size)) for size in sizes))
+        share = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        counts = np.maximum(20, events * share / sizes).astype(int)
+        return cls(serve[0], block, sizes, tuple(counts.tolist()))
 
     @classmethod
     def of_sets(cls, serve: tuple[int, int], sets: int) -> Plan:
@@ -138,13 +140,12 @@ class SummaryBank:
         return np.concatenate([c.running[held:, -1] / (c.block * (c.running.shape[1] - 1)) for c, held in parts])
 
     def batch(self, step: int, size: int) -> tuple[torch.Tensor, ...]:
-        """θ, summaries and sizes of the training batch of a step."""
+        """θ, summaries and sizes of the training batch of a step: as many sets of each class."""
         rng = stream(self.seed, "bank", step)
-        weight = np.sqrt([len(c.theta) for c in self.classes])
-        rows = np.ceil(size * weight / weight.sum()).astype(int)
+        each = -(-size // len(self.classes))
         parts = [
-            c.draw(rng.integers(held, len(c.theta), size=count), rng)
-            for c, held, count in zip(self.classes, self.held_out, rows, strict=True)
+            c.draw(rng.integers(held, len(c.theta), size=each), rng)
+            for c, held in zip(self.classes, self.held_out, strict=True)
         ]
         return tensors(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 

@@ -78,9 +78,9 @@ class EstimatorConfig(Config):
     statistics: int = Field(default=24, ge=1, le=1000)
     hidden: tuple[int, ...] = (64, 64)
     points: int = Field(default=5, ge=2, le=50)
-    transforms: int = Field(default=2, ge=0, le=10)
+    transforms: int = Field(default=1, ge=0, le=10)
     bins: int = Field(default=8, ge=2, le=64)
-    flow_hidden: tuple[int, ...] = (64, 64)
+    flow_hidden: tuple[int, ...] = (32, 32)
 
 
 class StatisticTraining(TrainingConfig):
@@ -110,7 +110,7 @@ class FlowTraining(TrainingConfig):
     """
 
     learning_rate: float = Field(default=3e-3, gt=0)
-    events: int = Field(default=40_000_000, ge=1000)
+    events: int = Field(default=80_000_000, ge=1000)
     batch: int = Field(default=500, ge=1)
 
 
