@@ -19,7 +19,7 @@ def demo(
     job: Annotated[Job, typer.Argument(help="Which job.")] = Job.posterior,
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("neyman-demo"),
 ) -> None:
-    """Run a job on a small scale: it trains for real and ends with a report."""
+    """Run a job on a small scale, trained for real, with a report."""
     from importlib import resources
 
     from neyman.cli.posterior_steps import run_steps

@@ -8,7 +8,7 @@ NEEDS = {"posterior": ("eos", "torch", "zuko", "matplotlib", "mplhep", "jinja2")
 
 
 def doctor() -> None:
-    """Show versions, and the libraries that are missing for each job."""
+    """Show versions, and what is missing for which job."""
     from importlib.util import find_spec
 
     from neyman.core.cache import cache_directory

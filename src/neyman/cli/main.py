@@ -44,10 +44,11 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+def _version(value: bool) -> bool:  # noqa: FBT001 - typer's callback
     if value:
         typer.echo(f"neyman {__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()

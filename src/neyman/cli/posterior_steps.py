@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
 import numpy as np
 import typer
-from jaxtyping import Float
 
 from neyman.core.artefacts import check_place
-from neyman.core.errors import DataError
-from neyman.core.files import locked, make_folder, remove_leftovers, replacing
+from neyman.core.files import locked, make_folder, remove_leftovers
 from neyman.core.provenance import provenance
 from neyman.core.random import stream
 from neyman.core.runs import RunFolder
-from neyman.events.columns import Schema
 from neyman.events.events import Events
-from neyman.events.parquet import read_columns, read_parquet, write_parquet
+from neyman.events.parquet import write_parquet
 from neyman.plots.events import Expectation
 from neyman.posterior.checking import check, default_sizes
 from neyman.posterior.config import PosteriorConfig
@@ -28,7 +26,6 @@ from neyman.simulation.datasets import Dataset
 from neyman.simulation.protocol import Simulator
 
 ARTEFACT, OBSERVED, RESULTS, REPORT = "artefact", "observed.parquet", "results.json", "report.html"
-SET = "set"
 _BINS = 25
 _EXPECTED_EVENTS = 1_000_000
 
@@ -37,13 +34,21 @@ def train_step(config: PosteriorConfig, out: Path, *, data: Dataset | None = Non
     """Train into a folder; the state of training lies beside it until the artefact is whole."""
     out = out.resolve()  # `.` has no name
     check_place(out, kind=KIND)
-    state = out.with_name(f"{out.name}.training")
+    state = _state(out)
     make_folder(state)
-    with locked(state):
-        remove_leftovers(state)
-        trained = train_posterior(config, data=data, checkpoints=state).save(out)
-        shutil.rmtree(state, ignore_errors=True)
+    try:
+        with locked(state):
+            remove_leftovers(state)
+            trained = train_posterior(config, data=data, checkpoints=state).save(out)
+            shutil.rmtree(state, ignore_errors=True)
+    finally:
+        with contextlib.suppress(OSError):
+            state.rmdir()  # if there is nothing to resume from
     return trained
+
+
+def _state(artefact: Path) -> Path:
+    return artefact.with_name(f"{artefact.name}.training")
 
 
 def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, exact_sets: int) -> RunResult:
@@ -54,7 +59,11 @@ def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, ex
     options = {"config": config.model_dump(mode="json"), "sets": sets, "exact_sets": exact_sets}
     with RunFolder(out, command=command, config=options, seed=config.seed):
         artefact = out / ARTEFACT
-        trained = TrainedPosterior.load(artefact) if artefact.exists() else train_step(config, artefact)
+        if artefact.exists():
+            trained = TrainedPosterior.load(artefact)
+            shutil.rmtree(_state(artefact), ignore_errors=True)
+        else:
+            trained = train_step(config, artefact)
         typer.echo(f"trained in {trained.cpu_seconds:.0f} CPU-s: {artefact}", err=True)
         checked = check(trained, sets=sets, exact_sets=min(sets, exact_sets), seed=config.seed)
         typer.echo(f"checks {'passed' if checked.passed else 'FAILED, see the report'}", err=True)
@@ -77,38 +86,6 @@ def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, ex
                    f"simulated at {truth[name]:.3f}")  # fmt: skip
     typer.echo(f"report: {out / REPORT}")
     return result
-
-
-def read_observed(path: Path, schema: Schema, set_number: int | None) -> Events:
-    """The events of a file; of one set, if the file numbers several in a column `set`.
-
-    Raises:
-        DataError: If the file cannot be used, has several sets and none was chosen, or lacks the one chosen.
-    """
-    numbers = read_columns(path, (SET,)).get(SET)
-    events = read_parquet(path, schema)
-    if numbers is None:
-        if set_number is not None:
-            raise DataError("no column 'set'", where=str(path), hint="leave --set out: the file is one set")
-        return events
-    present = np.unique(numbers)
-    if set_number is None and len(present) > 1:
-        raise DataError(
-            f"{len(present)} sets of events", where=str(path), expected="one set", hint=f"--set {present[0]}"
-        )
-    chosen = present[0] if set_number is None else set_number
-    if chosen not in present:
-        raise DataError(f"no set {chosen}", where=str(path), expected=f"{present[0]} to {present[-1]}")
-    return events.select(numbers == chosen)
-
-
-def write_samples(path: Path, parameters: tuple[str, ...], draws: Float[np.ndarray, "n d"]) -> None:
-    """Draws from a posterior, one column per parameter."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with replacing(path) as temporary:
-        pq.write_table(pa.table(dict(zip(parameters, draws.T, strict=True))), temporary)
 
 
 def _example(config: PosteriorConfig, simulator: Simulator) -> tuple[Events, dict[str, float]]:

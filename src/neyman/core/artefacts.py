@@ -205,7 +205,12 @@ def _read_manifest(path: Path) -> _Manifest:
     except InputError as error:
         raise ArtefactError(error.found, where=error.where, expected="the manifest that neyman wrote") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ArtefactError("not the manifest of an artefact", where=where, expected=f'"format": "{FORMAT}"')
+        other = data.get("format") if isinstance(data, dict) else None
+        raise ArtefactError(
+            "not the manifest of an artefact" + (f", but of a {other}" if isinstance(other, str) else ""),
+            where=where,
+            expected=f'"format": "{FORMAT}"',
+        )
     version = data.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ArtefactError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,15 @@ class Config(BaseModel):
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 takes 1e6 for a string, since it has neither a dot nor a sign in the exponent."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_config(path: Path, model: type[ConfigT]) -> ConfigT:
     """Read a YAML file into a config model.
 
@@ -41,8 +51,8 @@ def load_config(path: Path, model: type[ConfigT]) -> ConfigT:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"not valid YAML: {error.problem}", where=f"{path}:{line}") from error
@@ -103,9 +113,20 @@ def _explain(error: ValidationError, model: type[BaseModel], path: Path, node: y
             expected=f"one of {', '.join(known)}" if known else "",
             hint=f"did you mean '{near[0]}'?" if near else "",
         )
+    if first["type"] == "missing" and isinstance(location[-1], int):
+        return ConfigError(f"found {_shown(first)}{more}", where=where, expected=f"{location[-1] + 1} values at least")
     if first["type"] == "missing":
         return ConfigError(f"missing{more}", where=where, expected=f"a value for '{location[-1]}'")
-    return ConfigError(f"found {_shown(first)}{more}", where=where, expected=_expected(first))
+    near = []
+    if first["type"] == "literal_error":
+        options = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        near = difflib.get_close_matches(str(first["input"]), options, n=1, cutoff=0.5)
+    return ConfigError(
+        f"found {_shown(first)}{more}",
+        where=where,
+        expected=_expected(first),
+        hint=f"did you mean '{near[0]}'?" if near else "",
+    )
 
 
 def _shown(detail: ErrorDetails) -> str:
@@ -114,6 +135,13 @@ def _shown(detail: ErrorDetails) -> str:
 
 
 def _expected(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind in ("tuple_type", "list_type"):
+        return "a list, as [1, 2]"
+    if kind in ("dict_type", "model_type"):
+        return "a mapping of keys to values"
+    if kind == "too_long":
+        return f"at most {detail['ctx']['max_length']} values, not {detail['ctx']['actual_length']}"
     message = detail["msg"].removeprefix("Value error, ")
     return message.removeprefix("Input should be ").splitlines()[0]
 

@@ -27,8 +27,9 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InputError("a file is in the way", where=str(path), expected="a folder to write to") from None
-    except PermissionError:
-        raise InputError("not allowed to make this folder", where=str(path), hint="another place") from None
+    except OSError as error:
+        reason = "not allowed" if isinstance(error, PermissionError) else error.strerror or str(error)
+        raise InputError(f"cannot make this folder: {reason}", where=str(path), hint="another place") from None
 
 
 _held: set[Path] = set()
@@ -78,7 +79,13 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it."""
+    """Give a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
+
+    Raises:
+        InputError: If a folder is at `path`, or its parent cannot be made.
+    """
+    if path.is_dir():
+        raise InputError("a folder is there", where=str(path), expected="the name of a file to write")
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

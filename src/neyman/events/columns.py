@@ -127,6 +127,8 @@ def _column_from_json(column: Any) -> Column:  # noqa: ANN401 - whatever was in 
 
 def _range_hint(column: Column, values: np.ndarray) -> str:
     largest = float(np.abs(values).max())
+    if column.unit == "rad" and column.low == -np.pi and np.pi < largest <= 2 * np.pi and float(values.min()) >= 0:
+        return f"if {column.name} goes from 0 to 2π, subtract 2π from what is above π"
     if column.unit == "rad" and np.pi < largest <= 360:
         return f"if {column.name} is in degrees, convert it to radians"
     if column.unit == "GeV^2" and largest > 1e4:

@@ -116,7 +116,8 @@ def _frozen(values: object, name: str, where: str, column: Column | None = None)
         raise DataError(f"{name} is ragged", where=where, expected="one number a row") from None
     # NumPy would read "1.5", True and dates as numbers; whoever has them there made a mistake.
     if given.dtype.kind not in "iuf" and given.size:
-        raise DataError(f"{name} does not hold numbers, but {given.dtype}", where=where, expected="one number a row")
+        kind = type(given.flat[0]).__name__ if given.dtype == object else given.dtype
+        raise DataError(f"{name} does not hold numbers, but {kind}", where=where, expected="one number a row")
     if given.ndim != 1:
         raise DataError(f"{name} has shape {given.shape}", where=where, expected="one number a row")
     if np.ma.is_masked(values):

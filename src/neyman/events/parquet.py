@@ -46,13 +46,16 @@ def write_parquet(path: Path, events: Events, *, extra: Mapping[str, np.ndarray]
 def read_parquet(path: Path, schema: Schema) -> Events:
     """Read the schema's columns of a Parquet file; other columns are ignored.
 
+    Weights are in the column `weight`. One that looks like weights under another name is not ignored, but refused.
+
     Raises:
         DataError: If the file is absent, is no Parquet file, has no rows, lacks a column, has nulls, values
-            outside the schema's ranges, or says that it is in other units.
+            outside the schema's ranges, weights under another name, or says that it is in other units.
     """
     columns = read_columns(path, (*schema.names, WEIGHT))
     weights = columns.pop(WEIGHT, None)
     _refuse_other_units(path, schema)
+    _refuse_other_weights(path, schema)
     events = Events(columns, schema, weights=weights, where=str(path))
     if len(events) == 0:
         raise DataError("no events in this file", where=str(path), expected="at least one row")
@@ -88,6 +91,19 @@ def _refuse_other_units(path: Path, schema: Schema) -> None:
             )
 
 
+def _refuse_other_weights(path: Path, schema: Schema) -> None:
+    with _opened(path) as file:
+        names = [name for name in file.schema_arrow.names if name not in (*schema.names, WEIGHT)]
+    found = [name for name in names if WEIGHT in name.lower() or name.lower().endswith("_sw")]
+    if found:
+        raise DataError(
+            f"column '{found[0]}' looks like weights",
+            where=str(path),
+            expected=f"weights in a column '{WEIGHT}', or none",
+            hint=f"rename it to '{WEIGHT}' if they are to be used, remove it if not",
+        )
+
+
 def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Those of the named columns that the file has.
 
@@ -119,5 +135,29 @@ def _opened(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise DataError("no such file", where=str(path), expected="a Parquet file of events") from None
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:100]
-        raise DataError(f"cannot be read: {reason}", where=str(path), expected="a Parquet file of events") from error
+        reason, hint = _what_it_is(path)
+        raise DataError(
+            f"cannot be read: {reason or str(error).splitlines()[0][:100]}",
+            where=str(path),
+            expected="a Parquet file of events",
+            hint=hint,
+        ) from error
+
+
+def _what_it_is(path: Path) -> tuple[str, str]:
+    """What stands in place of a Parquet file, and what to do about it; empty if it is not one of the usual."""
+    if path.is_dir():
+        inside = sorted(path.glob("*.parquet"))
+        return "this is a folder", f"a file in it, e.g. {inside[0].name}" if inside else ""
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(200)
+    except OSError:
+        return "", ""
+    if start.startswith(b"root"):
+        return "this is a ROOT file", "uproot.open(file)[tree].arrays(library='pd').to_parquet(...)"
+    if start.startswith(b"\x89HDF"):
+        return "this is an HDF5 file", "pandas.read_hdf(file).to_parquet(...)"
+    if start.strip() and all(byte >= 32 or byte in b"\t\r\n" for byte in start) and not start.startswith(b"PAR1"):
+        return "this is a text file", "pandas.read_csv(file).to_parquet(...)"
+    return "", ""

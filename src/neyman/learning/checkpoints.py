@@ -45,8 +45,8 @@ def load_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            meta = json.loads((file.metadata() or {})[_META])
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+            meta = dict(json.loads((file.metadata() or {})[_META]))
+    except (SafetensorError, LookupError, TypeError, ValueError, OSError) as error:
         raise ArtefactError(
             "not a checkpoint that can be resumed", where=str(path), hint="remove it to start from the beginning"
         ) from error

@@ -68,7 +68,7 @@ class ConditionalFlow(nn.Module):
             ),
         )
 
-    def standardise(self, summaries: Float[np.ndarray, "m s"], *, rotate: bool = True, floor: float = 1e-3) -> None:
+    def standardise(self, summaries: Float[np.ndarray, "m s"], *, rotate: bool = True, floor: float = 0.2) -> None:
         """Fix the linear map that gives summaries mean zero and unit spread, from examples.
 
         Args:
@@ -76,13 +76,26 @@ class ConditionalFlow(nn.Module):
             rotate: Whether to make them uncorrelated as well.
             floor: Directions whose spread is below this part of the widest are not blown up further.
         """
-        mean, spread = summaries.mean(axis=0), summaries.std(axis=0) + 1e-30
-        matrix = np.diag(1 / spread)
+        mean, spread = summaries.mean(axis=0), summaries.std(axis=0)
+        # What varies less than single precision resolves is a constant, and its spread is rounding.
+        matrix = np.diag(1 / np.where(spread > 1e-7 * np.abs(mean), spread, 1.0))
         if rotate:
-            values, vectors = np.linalg.eigh(np.atleast_2d(np.corrcoef(summaries.T)))
+            scaled = (summaries - mean) @ matrix
+            values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
             matrix = (vectors / np.sqrt(np.maximum(values, floor**2 * values.max()))).T @ matrix
         cast("Tensor", self.shift).copy_(torch.from_numpy(mean))
         cast("Tensor", self.rotation).copy_(torch.from_numpy(matrix))
+
+    @torch.no_grad()
+    def start_from_regression(
+        self, theta: Float[Tensor, "m d"], summaries: Float[Tensor, "m s"], sizes: Float[Tensor, " m"]
+    ) -> None:
+        """Set location and width to those of a linear regression of θ on the standardised summaries.
+
+        The networks start at zero, so that training begins at the regression and learns what is not linear.
+        """
+        likelihood = cast("Likelihood", self.flow.transform.transforms[0])
+        likelihood.start_from_regression(theta, self._context(summaries, sizes))
 
     def log_prob(
         self, theta: Float[Tensor, "... b d"], summaries: Float[Tensor, "b s"], sizes: Float[Tensor, " b"]
@@ -134,3 +147,19 @@ class Likelihood(zuko.lazy.LazyTransform):  # type: ignore[misc]
         location = self.low + width * (0.5 + self.shortcut(summary) + self.location(summary))
         scale = width * torch.exp((self.log_scale(c) - log_n).clamp(-12, 6))
         return TruncatedNormalTransform(location, scale, self.low, self.high)
+
+    def start_from_regression(self, theta: Float[Tensor, "m d"], c: Float[Tensor, "m c"]) -> None:
+        """See `ConditionalFlow.start_from_regression`."""
+        summary, log_n = c[:, :-1].double(), c[:, -1:].double()
+        target = (theta.double() - self.low) / (self.high - self.low) - 0.5
+        weight = torch.exp(log_n)  # √N: the variance of what is left goes with 1/N
+        design = torch.cat([summary, torch.ones_like(log_n)], dim=1)
+        # Through the pseudo-inverse: statistics may repeat each other.
+        found = torch.linalg.pinv(design * weight) @ (target * weight)
+        spread = ((target - design @ found) * weight).abs().median(dim=0).values / 0.6745
+        self.shortcut.weight.copy_(found[:-1].T)
+        self.shortcut.bias.copy_(found[-1])
+        for network, bias in ((self.location, torch.zeros_like(spread)), (self.log_scale, spread.log())):
+            last = network[-1]
+            last.weight.zero_()
+            last.bias.copy_(bias)

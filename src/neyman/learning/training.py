@@ -188,6 +188,11 @@ def _epoch(
     history.step.append(first + steps)
     history.training.append(total / steps)
     history.validation.append(_validate(state.average, validation, device))
+    if not math.isfinite(history.validation[-1]):
+        raise NumericsError(
+            f"the validation loss is {history.validation[-1]} after epoch {history.finished}",
+            hint="a lower learning_rate, or a smaller clip",
+        )
     spent = history.cpu_seconds[-1] if history.cpu_seconds else 0.0
     history.cpu_seconds.append(spent + time.process_time() - began)
     if history.best < 0 or history.validation[-1] < history.validation[history.best]:

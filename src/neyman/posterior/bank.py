@@ -75,6 +75,16 @@ class Plan:
         """Events in all."""
         return sum(size * count for size, count in zip(self.sizes, self.counts, strict=True))
 
+    @property
+    def held_out(self) -> tuple[int, ...]:
+        """How many sets of each size are kept for validation: the first ones."""
+        return tuple(max(1, round(VALIDATION * count)) for count in self.counts)
+
+    def validation_sets(self) -> Int[np.ndarray, " v"]:
+        """The numbers of the sets that are kept for validation."""
+        firsts = np.cumsum((0, *self.counts[:-1]))
+        return np.concatenate([first + np.arange(held) for first, held in zip(firsts, self.held_out, strict=True)])
+
     @classmethod
     def of_events(cls, serve: tuple[int, int], events: int) -> Plan:
         """Sets in proportion to 1/√N, so that events are in proportion to √N.
@@ -119,7 +129,7 @@ class SummaryBank:
     def __init__(self, statistic: Statistic, source: Source, plan: Plan, *, seed: int) -> None:
         self.seed = seed
         self.classes: list[_Class] = []
-        self.held_out = [max(1, round(VALIDATION * count)) for count in plan.counts]
+        self.held_out = plan.held_out
         first, smallest = 0, plan.smallest
         with progress("simulating summaries", total=plan.events, unit="events") as advance:
             for total, count in zip(plan.sizes, plan.counts, strict=True):

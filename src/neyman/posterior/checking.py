@@ -241,7 +241,7 @@ def _widths(
     if known and isinstance(simulator, TractableSimulator):
         grid = prior_grid(prior, points=_BOUND_POINTS)
         (name,) = prior.parameters
-        information = [simulator.fisher({name: float(value)})[0, 0] for value in grid]
+        information = [simulator.fisher_matrix({name: float(value)})[0, 0] for value in grid]
         bound[:, 0] = 1 / (size * np.interp(theta[:, 0], grid, information))
     margin = _FROM_EDGE * np.sqrt(np.where(bound > 0, bound, variance))
     inside = (theta - margin > prior.low) & (theta + margin < prior.high)

@@ -11,8 +11,12 @@ from neyman.core.config import Config, load_config
 from neyman.core.errors import ConfigError
 from neyman.learning.config import TrainingConfig
 from neyman.simulation.eos import BToKstarMuMu, BToKstarMuMuMarkovChain
+from neyman.simulation.eos.window import check_options
 from neyman.simulation.prior import UniformPrior
 from neyman.simulation.protocol import Simulator
+
+VALIDITY = {"BFS2004": (0.0, 9.0), "GvDV2020": (0.0, 9.0), "GP2004": (14.0, float("inf"))}
+"""Where in q², GeV², the calculations mean something: below the J/ψ, or above the ψ(2S)."""
 
 
 class MarkovChainConfig(Config):
@@ -29,7 +33,8 @@ class SimulatorConfig(Config):
 
     Attributes:
         q2: The window, GeV².
-        tag: Amplitudes: BFS2004 (large recoil, q² below 8), GP2004 (low recoil, q² above 14), GvDV2020, Naive.
+        tag: Amplitudes: BFS2004 or GvDV2020 (large recoil, q² below 8, at most 9), GP2004 (low recoil, q² above
+            14), Naive.
         lepton: `mu` or `e`.
         flavour: `B0`, `B0bar`, or their CP average.
         method: The exact sampler, or EOS's own Markov chain as a cross-check.
@@ -37,7 +42,7 @@ class SimulatorConfig(Config):
     """
 
     q2: tuple[float, float] = (1.0, 8.0)
-    tag: str = "BFS2004"
+    tag: Literal["BFS2004", "GP2004", "GvDV2020", "Naive"] = "BFS2004"
     lepton: Literal["mu", "e"] = "mu"
     flavour: Literal["B0", "B0bar", "average"] = "average"
     method: Literal["exact", "mcmc"] = "exact"
@@ -47,6 +52,18 @@ class SimulatorConfig(Config):
     def _one_flavour_for_a_chain(self) -> SimulatorConfig:
         if self.method == "mcmc" and self.flavour == "average":
             raise ValueError("flavour B0 or B0bar for method mcmc: EOS's density has no CP average")
+        return self
+
+    @model_validator(mode="after")
+    def _where_the_tag_is_valid(self) -> SimulatorConfig:
+        try:
+            check_options(self.q2, tag=self.tag, lepton=self.lepton, flavour=self.flavour)
+        except ConfigError as error:
+            raise ValueError(f"q2 {error.expected}" + (f"; {error.hint}" if error.hint else "")) from None
+        low, high = VALIDITY.get(self.tag, self.q2)
+        if self.q2[0] < low or self.q2[1] > high:
+            where = f"below {high:g}" if low < self.q2[0] else f"above {low:g}"
+            raise ValueError(f"q2 {where} GeV² for tag {self.tag}; BFS2004 is for large recoil, GP2004 for low recoil")
         return self
 
     def build(self) -> Simulator:
@@ -91,7 +108,7 @@ class StatisticTraining(TrainingConfig):
         events_per_step: Events in a batch.
     """
 
-    epochs: int = Field(default=40, ge=1)
+    epochs: int = Field(default=60, ge=1)
     events_per_set: tuple[int, int] = (20, 100)
     events_per_step: int = Field(default=12_000, ge=100)
 
@@ -109,6 +126,7 @@ class FlowTraining(TrainingConfig):
         batch: Sets in a batch.
     """
 
+    epochs: int = Field(default=15, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     events: int = Field(default=80_000_000, ge=1000)
     batch: int = Field(default=500, ge=1)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from neyman.core.errors import InputError
+from neyman.core.errors import DataError, InputError
 from neyman.diagnostics.grids import cumulative, normalise
 from neyman.learning.flows import ConditionalFlow
 from neyman.posterior.statistics import Statistic, summarise, tensors
@@ -69,13 +69,17 @@ class ExactGrid:
     posterior, so that sets of any size have hundreds of points within their width.
 
     Raises:
-        InputError: If there is more than one parameter.
+        InputError: If there is more than one parameter, or the prior is of another one than the simulator's.
     """
 
     def __init__(self, simulator: TractableSimulator, prior: UniformPrior, *, points: int = 401) -> None:
         if len(prior.parameters) != 1:
             raise InputError(
                 f"an exact grid in {len(prior.parameters)} parameters", expected="one", hint="method: flow"
+            )
+        if prior.parameters != simulator.parameters:
+            raise InputError(
+                f"a prior of {', '.join(prior.parameters)}", expected=f"a prior of {', '.join(simulator.parameters)}"
             )
         self.simulator, self.prior, self.points = simulator, prior, points
 
@@ -104,7 +108,13 @@ class ExactGrid:
         return np.array(rows)[:, :, None]
 
     def density(self, matrix: Float[np.ndarray, "n c"]) -> tuple[Float[np.ndarray, " g"], Float[np.ndarray, " g"]]:
-        """A grid that holds the posterior of one set, and the logarithm of the normalised density on it."""
+        """A grid that holds the posterior of one set, and the logarithm of the normalised density on it.
+
+        Raises:
+            DataError: If the set is empty.
+        """
+        if len(matrix) == 0:
+            raise DataError("an empty set of events", expected="at least one event in each set")
         low, high = float(self.prior.low[0]), float(self.prior.high[0])
         for _ in range(3):
             grid = np.linspace(low, high, self.points)

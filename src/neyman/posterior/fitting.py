@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neyman.core.errors import DataError
+from neyman.core.errors import DataError, InputError
 from neyman.core.files import digest
 from neyman.core.random import seed_from, stream
 from neyman.learning.config import TrainingConfig
@@ -35,6 +35,7 @@ from neyman.simulation.protocol import Simulator
 
 PILOT = 100_000  # events that fix the z-scores
 _VALIDATION_STEPS = 20
+_REGRESSION_SETS = 5000
 
 SetSource = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
 """`draw(rng, sets, events)`: parameters and events of some sets."""
@@ -88,9 +89,14 @@ def fit(
         on_epoch: Called after each epoch with the stage's history and its averaged model.
 
     Raises:
-        DataError: If the data have fewer events per set than the config asks for.
+        InputError: If the prior is of other parameters than the simulator's.
+        DataError: If the data have fewer events per set than the config asks for, or too few sets.
         NumericsError: If training diverges.
     """
+    if prior.parameters != simulator.parameters:
+        raise InputError(
+            f"a prior of {', '.join(prior.parameters)}", expected=f"a prior of {', '.join(simulator.parameters)}"
+        )
     if data is not None and data.events < config.events[1]:
         raise DataError(
             f"sets of {data.events} events",
@@ -99,7 +105,13 @@ def fit(
             hint=f"events: [{min(config.events[0], data.events)}, {data.events}]",
         )
     device = choose_device(config.device)
-    identity = digest({**config.model_dump(mode="json"), "data": data.digest if data else None})
+    origin = {"simulator": simulator.config(), "prior": prior.config(), "data": data.digest if data else None}
+    identity = digest({**config.model_dump(mode="json"), **origin})
+    serve, seed = config.events, config.seed
+    if data is None:
+        plan, source = Plan.of_events(serve, config.training.flow.events), fresh(simulator, prior, seed)
+    else:
+        plan, source = Plan.of_sets(serve, data.sets), stored(data)
     histories: dict[str, History] = {}
     build = _Builder(config, prior, device)
 
@@ -117,13 +129,16 @@ def fit(
 
     statistic: Statistic
     if config.estimator.kind == "scores":
-        statistic = ScoreStatistic(simulator, prior, config.estimator.points)  # type: ignore[arg-type]
+        statistic = ScoreStatistic(simulator, prior, config.estimator.points)
     else:
-        draw = _draw_fresh(simulator, prior) if data is None else _draw_stored(data)
-        normaliser = build.normaliser(simulator, draw)
-        batch = _set_batches(draw, normaliser, config.training.statistic, config.seed)
+        draw, draw_kept = _draw_fresh(simulator, prior) if data is None else _draw_stored(data, plan)
+        longest = None if data is None else data.events
+        normaliser = build.normaliser(simulator, draw, min(100, longest or 100))
+        batch, kept = (
+            _set_batches(one, normaliser, config.training.statistic, seed, longest=longest) for one in (draw, draw_kept)
+        )
         small = build.small_sets(normaliser, batch)
-        validation = [batch("statistic validation", step) for step in range(_VALIDATION_STEPS)]
+        validation = [kept("statistic validation", step) for step in range(_VALIDATION_STEPS)]
         run(
             small,
             "statistic",
@@ -133,11 +148,6 @@ def fit(
         )
         statistic = LearnedStatistic(normaliser, small.network)
 
-    serve, seed = config.events, config.seed
-    if data is None:
-        plan, source = Plan.of_events(serve, config.training.flow.events), fresh(simulator, prior, seed)
-    else:
-        plan, source = Plan.of_sets(serve, data.sets), stored(data)
     bank = SummaryBank(statistic, source, plan, seed=seed)
     flow = build.flow(bank, statistic.length)
     size = config.training.flow.batch
@@ -159,8 +169,8 @@ class _Builder:
     prior: UniformPrior
     device: torch.device
 
-    def normaliser(self, simulator: Simulator, draw: SetSource) -> Normaliser:
-        _, events = draw(stream(self.config.seed, "pilot"), PILOT // 100, 100)
+    def normaliser(self, simulator: Simulator, draw: SetSource, each: int) -> Normaliser:
+        _, events = draw(stream(self.config.seed, "pilot"), PILOT // each, each)
         matrix = events.reshape(-1, events.shape[-1])
         return Normaliser.fit(simulator.schema, self.config.estimator.inputs, matrix)
 
@@ -169,15 +179,19 @@ class _Builder:
         with self._seeded("statistic"):
             network = EventNetwork(len(normaliser), options.statistics, hidden=options.hidden)
             head = self._flow(options.statistics, transforms=0)
+        examples = [batch("standardise", step) for step in range(4)]
         with torch.no_grad():
-            parts = [network(batch("standardise", step)[1]).mean(dim=1) for step in range(4)]
-        head.standardise(torch.cat(parts).double().numpy(), rotate=False)
+            summaries = torch.cat([network(inputs).mean(dim=1) for _, inputs in examples])
+        sizes = torch.cat([torch.full((len(theta),), float(inputs.shape[1])) for theta, inputs in examples])
+        head.standardise(summaries.double().numpy(), rotate=False)
+        head.start_from_regression(torch.cat([theta for theta, _ in examples]), summaries, sizes)
         return SmallSets(network, head).to(self.device)
 
     def flow(self, bank: SummaryBank, summaries: int) -> ConditionalFlow:
         with self._seeded("flow"):
             flow = self._flow(summaries, transforms=self.config.estimator.transforms)
         flow.standardise(bank.all_summaries())
+        flow.start_from_regression(*bank.batch(0, _REGRESSION_SETS))
         return flow.to(self.device)
 
     def _flow(self, summaries: int, *, transforms: int) -> ConditionalFlow:
@@ -209,35 +223,42 @@ class _SeededTorch:
         torch.set_rng_state(self.before)
 
 
-def _draw_fresh(simulator: Simulator, prior: UniformPrior) -> SetSource:
+def _draw_fresh(simulator: Simulator, prior: UniformPrior) -> tuple[SetSource, SetSource]:
+    """Fresh sets, to train on and for validation: their random streams differ."""
+
     def draw(rng: np.random.Generator, sets: int, events: int) -> tuple[np.ndarray, np.ndarray]:
         theta = prior.sample(sets, rng)
         return theta, simulator.simulate_sets(theta, events, rng)
 
-    return draw
+    return draw, draw
 
 
-def _draw_stored(data: Dataset) -> SetSource:
+def _draw_stored(data: Dataset, plan: Plan) -> tuple[SetSource, SetSource]:
+    """Stretches of the sets to train on, and of those that the plan keeps for validation."""
     # All sets at once in memory: random access to shards on disk would decode a whole shard per batch.
     everything = data.read(np.arange(data.sets))
+    kept = plan.validation_sets()
 
-    def draw(rng: np.random.Generator, sets: int, events: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = rng.integers(0, data.sets, size=sets)
-        start = rng.integers(0, data.events - events + 1, size=sets)
-        return data.theta[rows], everything[rows[:, None], start[:, None] + np.arange(events)]
+    def source(numbers: np.ndarray) -> SetSource:
+        def draw(rng: np.random.Generator, sets: int, events: int) -> tuple[np.ndarray, np.ndarray]:
+            rows = rng.choice(numbers, size=sets)
+            start = rng.integers(0, data.events - events + 1, size=sets)
+            return data.theta[rows], everything[rows[:, None], start[:, None] + np.arange(events)]
 
-    return draw
+        return draw
+
+    return source(np.setdiff1d(np.arange(data.sets), kept)), source(kept)
 
 
 def _set_batches(
-    draw: SetSource, normaliser: Normaliser, options: StatisticTraining, seed: int
+    draw: SetSource, normaliser: Normaliser, options: StatisticTraining, seed: int, *, longest: int | None
 ) -> Callable[[str, int], tuple[Tensor, ...]]:
     """Batches of small sets: one size for a batch, log-uniform from batch to batch, the same number of events."""
+    smallest, largest = (size if longest is None else min(size, longest) for size in options.events_per_set)
 
     def batch(purpose: str, step: int) -> tuple[Tensor, ...]:
         rng = stream(seed, purpose, step)
-        low, high = options.events_per_set
-        events = int(np.exp(rng.uniform(np.log(low), np.log(high + 1))))
+        events = int(np.exp(rng.uniform(np.log(smallest), np.log(largest + 1))))
         sets = max(1, options.events_per_step // events)
         theta, matrix = draw(rng, sets, events)
         inputs = normaliser(matrix.reshape(sets * events, -1)).reshape(sets, events, -1)

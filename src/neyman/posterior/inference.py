@@ -83,7 +83,7 @@ def _usable(trained: TrainedPosterior, events: Events, method: str) -> Events:
     events = Events({name: events[name] for name in trained.schema.names}, trained.schema, weights=events.weights)
     if len(events) == 0:
         raise DataError("an empty set of events", expected="at least one event")
-    if events.weights is not None:
+    if events.weights is not None and not (events.weights == 1).all():
         raise DataError(
             "events with weights",
             expected="unweighted events",

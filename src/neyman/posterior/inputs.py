@@ -60,8 +60,9 @@ class Normaliser:
     def fit(cls, schema: Schema, inputs: Inputs, matrix: Float[np.ndarray, "n c"]) -> Normaliser:
         """A normaliser whose z-scores come from these events. A feature that does not vary is only centred."""
         features = cls(schema, inputs)._features(matrix)
-        scale = features.std(axis=0)
-        return cls(schema, inputs, mean=features.mean(axis=0), scale=np.where(scale > 0, scale, 1.0))
+        mean, scale = features.mean(axis=0), features.std(axis=0)
+        varies = scale > 1e-9 * np.abs(mean)  # the spread of a constant is rounding
+        return cls(schema, inputs, mean=mean, scale=np.where(varies, scale, 1.0))
 
     def __call__(self, matrix: Float[np.ndarray, "n c"]) -> Float32[np.ndarray, "n i"]:
         """The inputs of each event."""

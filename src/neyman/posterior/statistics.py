@@ -18,7 +18,7 @@ from neyman.core.errors import ConfigError, DataError
 from neyman.learning.events import EventNetwork
 from neyman.posterior.inputs import Normaliser
 from neyman.simulation.prior import UniformPrior
-from neyman.simulation.protocol import TractableSimulator
+from neyman.simulation.protocol import Simulator, TractableSimulator
 
 _CHUNK = 100_000  # events at a time: 30 MB of inputs
 
@@ -41,12 +41,15 @@ class ScoreStatistic:
     """The analytic score ∂ log p(x|θ)/∂θ at fixed points of θ (locally sufficient: arXiv:1805.00020, eq. 14).
 
     Args:
-        simulator: A simulator whose density is known.
+        simulator: A simulator; its density must be known.
         prior: The box that the points are spread over.
         points: How many along each parameter; from one edge of the prior to the other.
+
+    Raises:
+        ConfigError: If the density is not known.
     """
 
-    def __init__(self, simulator: TractableSimulator, prior: UniformPrior, points: int) -> None:
+    def __init__(self, simulator: Simulator, prior: UniformPrior, points: int) -> None:
         if not isinstance(simulator, TractableSimulator):
             raise ConfigError(
                 "estimator 'scores' for a simulator whose density is not known",

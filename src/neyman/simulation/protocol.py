@@ -83,7 +83,7 @@ class TractableSimulator(Simulator, Protocol):
         """The score of each event at many parameter points."""
         ...
 
-    def fisher(self, theta: Mapping[str, float]) -> Float[np.ndarray, "d d"]:
+    def fisher_matrix(self, theta: Mapping[str, float]) -> Float[np.ndarray, "d d"]:
         """Fisher's information of one event, the covariance of the score."""
         ...
 

@@ -76,7 +76,12 @@ def read_manifest(folder: Path) -> Manifest:
     except InputError as error:
         raise DataError(error.found, where=error.where, expected="the manifest that neyman wrote") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise DataError("not the manifest of a data set", where=str(file), expected=f'"format": "{FORMAT}"')
+        other = data.get("format") if isinstance(data, dict) else None
+        raise DataError(
+            "not the manifest of a data set" + (f", but of a {other}" if isinstance(other, str) else ""),
+            where=str(file),
+            expected=f'"format": "{FORMAT}"',
+        )
     version = data.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise DataError(

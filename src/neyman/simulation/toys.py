@@ -117,7 +117,7 @@ class GaussianToy:
         mu = theta_row(theta, self.parameters)[0, 0]
         return np.asarray(((events["x"] - mu) / self.sigma**2)[:, None])
 
-    def fisher(self, theta: Mapping[str, float]) -> Float[np.ndarray, "d d"]:
+    def fisher_matrix(self, theta: Mapping[str, float]) -> Float[np.ndarray, "d d"]:
         """1/σ², whatever μ is."""
         theta_row(theta, self.parameters)
         return np.array([[1 / self.sigma**2]])

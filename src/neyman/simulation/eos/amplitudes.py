@@ -7,6 +7,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ _lock = threading.Lock()
 
 
 def eos_version() -> str:
-    """The version of eoshep that is installed.
+    """The version of eoshep that is installed, without loading it: that takes seconds, and the cache needs no more.
 
     Raises:
         MissingDependencyError: If it is not.
     """
-    require("eos", job="posterior")
+    if find_spec("eos") is None:
+        require("eos", job="posterior")
     return metadata.version("eoshep")
 
 
