@@ -1,7 +1,11 @@
 """What holds for all tests: reproducible properties, and no trace left behind."""
 
+import contextlib
+import io
 import os
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +60,69 @@ def message():
             assert part in text, f"{part!r} is not in:\n{text}"
 
     return check
+
+
+# A posterior trained for seconds: enough for everything but good numbers.
+TINY = """\
+prior: {C9: [3, 5]}
+events: [50, 200]
+training:
+  statistic: {epochs: 2, steps_per_epoch: 10}
+  flow: {epochs: 2, steps_per_epoch: 10, events: 200000}
+"""
+
+
+def _shell(*arguments, cwd, start=subprocess.run, **options):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    return start(
+        [sys.executable, "-m", "neyman", *map(str, arguments)],
+        cwd=cwd,
+        text=True,
+        env=clean | {"OMP_NUM_THREADS": "1"},  # one thread: every run adds in the same order
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def shell():
+    """`shell("posterior", "train", ..., cwd=folder)` is the command as a process of its own."""
+    return _shell
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """The folder of one `neyman posterior run` for all tests; beside it are `tiny.yaml`, `stdout` and `stderr`."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "tiny.yaml").write_text(TINY)
+    run = ["posterior", "run", "tiny.yaml", "--out", "run", "--sets", 100, "--exact-sets", 10]
+    done = _shell(*run, cwd=folder, capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    (folder / "stdout").write_text(done.stdout)
+    (folder / "stderr").write_text(done.stderr)
+    return folder / "run"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def neyman():
+    """`neyman("posterior", "infer", ...)` is the command inside this process, which is quicker than `shell`."""
+    from neyman.cli.main import run
+
+    def call(*arguments):
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                run([str(argument) for argument in arguments])
+            except SystemExit as stop:
+                code = stop.code or 0
+        return Done(code, out.getvalue(), err.getvalue())
+
+    return call

@@ -141,7 +141,7 @@ def test_the_score_is_the_derivative(tractable, case):
 
 def test_the_information_is_the_covariance_of_the_score(tractable, case):
     score = tractable.score(case.theta, tractable.simulate(case.theta, 100_000, 4))
-    information = tractable.fisher(case.theta)
+    information = tractable.fisher_matrix(case.theta)
     assert information.shape == (len(tractable.parameters),) * 2
     for i in range(len(tractable.parameters)):
         squares = score[:, i] ** 2

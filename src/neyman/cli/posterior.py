@@ -192,4 +192,4 @@ def schema() -> None:
 
     from neyman.posterior.config import PosteriorConfig
 
-    typer.echo(library.dumps(PosteriorConfig.model_json_schema(), indent=2))
+    typer.echo(library.dumps(PosteriorConfig.model_json_schema(), indent=2, ensure_ascii=False))

@@ -79,7 +79,7 @@ def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, ex
         )
         result.save(out / RESULTS)
         mean = {name: found.mean for name, found in result.inference.parameters.items()}
-        expected = _expectations(trained.simulator, mean, config.seed)
+        expected = expectations(trained.simulator, mean, config.seed)
         save_page(posterior_page(result, observed=observed, expected=expected), out / REPORT)
     for name, found in result.inference.parameters.items():
         typer.echo(f"{name} = {found.mean:.3f} ± {found.sd:.3f} from {result.inference.n_events} events; "
@@ -100,7 +100,7 @@ def _example(config: PosteriorConfig, simulator: Simulator) -> tuple[Events, dic
     return simulator.simulate(truth, sizes[len(sizes) // 2], stream(config.seed, "example")), truth
 
 
-def _expectations(simulator: Simulator, theta: dict[str, float], seed: int) -> dict[str, Expectation]:
+def expectations(simulator: Simulator, theta: dict[str, float], seed: int) -> dict[str, Expectation]:
     """Histograms of so many events that their own fluctuations do not show."""
     events = simulator.simulate(theta, _EXPECTED_EVENTS, stream(seed, "expectation"))
     found = {}

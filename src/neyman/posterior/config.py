@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,12 +15,21 @@ from neyman.simulation.eos.window import check_options
 from neyman.simulation.prior import UniformPrior
 from neyman.simulation.protocol import Simulator
 
+EstimatorKind = Literal["set_encoder", "scores"]
+
 VALIDITY = {"BFS2004": (0.0, 9.0), "GvDV2020": (0.0, 9.0), "GP2004": (14.0, float("inf"))}
 """Where in q², GeV², the calculations mean something: below the J/ψ, or above the ψ(2S)."""
 
 
 class MarkovChainConfig(Config):
-    """Settings of EOS's Markov chain, for `method: mcmc`."""
+    """Settings of EOS's Markov chain, for `method: mcmc`.
+
+    Attributes:
+        stride: Steps of the chain for one event.
+        pre_N: Steps of a preliminary run.
+        preruns: Preliminary runs, which fix the width of the steps.
+        chains: Chains, one after the other.
+    """
 
     stride: int = Field(default=10, ge=1)
     pre_N: int = Field(default=200, ge=1)  # noqa: N815 - EOS's own name
@@ -32,7 +41,7 @@ class SimulatorConfig(Config):
     """B⁰→K*⁰ℓ⁺ℓ⁻ in a window of q².
 
     Attributes:
-        q2: The window, GeV².
+        q2: The window, GeV², as `[1, 8]`.
         tag: Amplitudes: BFS2004 or GvDV2020 (large recoil, q² below 8, at most 9), GP2004 (low recoil, q² above
             14), Naive.
         lepton: `mu` or `e`.
@@ -90,7 +99,7 @@ class EstimatorConfig(Config):
         flow_hidden: Widths of the hidden layers of the flow.
     """
 
-    kind: Literal["set_encoder", "scores"] = "set_encoder"
+    kind: EstimatorKind = "set_encoder"
     inputs: Literal["angular", "plain"] = "angular"
     statistics: int = Field(default=24, ge=1, le=1000)
     hidden: tuple[int, ...] = (64, 64)
@@ -133,10 +142,19 @@ class FlowTraining(TrainingConfig):
 
 
 class TrainingOptions(Config):
-    """The two stages of training."""
+    """The two stages of training.
+
+    Attributes:
+        statistic: The first stage; left out for the estimator `scores`.
+        flow: The second.
+    """
 
     statistic: StatisticTraining = StatisticTraining()
     flow: FlowTraining = FlowTraining()
+
+
+def _or_its_name(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"$ref": schema.pop("$ref")}, {"enum": list(get_args(EstimatorKind))}]
 
 
 class EstimationConfig(Config):
@@ -151,7 +169,7 @@ class EstimationConfig(Config):
     """
 
     events: tuple[int, int] = (200, 10_000)
-    estimator: EstimatorConfig = EstimatorConfig()
+    estimator: EstimatorConfig = Field(default=EstimatorConfig(), json_schema_extra=_or_its_name)
     training: TrainingOptions = TrainingOptions()
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(default=1, ge=0)
@@ -171,7 +189,7 @@ class PosteriorConfig(EstimationConfig):
     """The whole job: the posterior of Wilson coefficients from B→K*ℓℓ decays.
 
     Attributes:
-        prior: Lowest and highest value of each parameter; flat in between.
+        prior: Lowest and highest value of each parameter, as `{C9: [3, 5]}`; flat in between.
         simulator: What to simulate.
     """
 

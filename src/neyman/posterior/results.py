@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from neyman.core.results import Result
+
+
+def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
+    return math.nan if value is None else value
+
+
+Number = Annotated[float, BeforeValidator(_null_is_nan)]
+"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
 
 
 class _Part(BaseModel):
@@ -16,17 +25,17 @@ class _Part(BaseModel):
 class ParameterSummary(_Part):
     """Mean, standard deviation and quantiles of one parameter's posterior."""
 
-    mean: float
-    sd: float
-    q16: float
-    q50: float
-    q84: float
+    mean: Number
+    sd: Number
+    q16: Number
+    q50: Number
+    q84: Number
 
 
 class Curve(_Part):
     """A density on a grid, as its logarithm; null where it vanishes."""
 
-    grid: list[float]
+    grid: list[Number]
     log_density: list[float | None]
 
 
@@ -59,14 +68,14 @@ class InferenceResult(Result):
 class Coverage(_Part):
     """Share of sets whose true parameters lie in the region of each credibility level."""
 
-    level: list[float]
-    coverage: list[float]
-    low: list[float]
-    high: list[float]
+    level: list[Number]
+    coverage: list[Number]
+    low: list[Number]
+    high: list[Number]
     confidence: float
     n: int
-    max_deviation: float
-    p_value: float
+    max_deviation: Number
+    p_value: Number
 
 
 class RankCheck(_Part):
@@ -74,7 +83,7 @@ class RankCheck(_Part):
 
     ranks: list[int]
     draws: int
-    p_value: float
+    p_value: Number
 
 
 class ExactComparison(_Part):
@@ -95,16 +104,16 @@ class ExactComparison(_Part):
     """
 
     sets: int
-    kl: float
-    kl_error: float
-    kl_prior: float
-    sd_ratio: float
-    sd_ratio_error: float
-    shift_rms: float
-    learned_mean: list[float]
-    learned_sd: list[float]
-    exact_mean: list[float]
-    exact_sd: list[float]
+    kl: Number
+    kl_error: Number
+    kl_prior: Number
+    sd_ratio: Number
+    sd_ratio_error: Number
+    shift_rms: Number
+    learned_mean: list[Number]
+    learned_sd: list[Number]
+    exact_mean: list[Number]
+    exact_sd: list[Number]
 
 
 class SizeCheck(_Part):
@@ -163,9 +172,9 @@ class StageHistory(_Part):
     """The losses of one stage of training, epoch by epoch."""
 
     step: list[int]
-    training: list[float]
-    validation: list[float]
-    cpu_seconds: list[float]
+    training: list[Number]
+    validation: list[Number]
+    cpu_seconds: list[Number]
     best: int
     stopped_early: bool
 
@@ -181,7 +190,7 @@ class TrainingResult(Result):
     """
 
     stages: dict[str, StageHistory]
-    cpu_seconds: float
+    cpu_seconds: Number
     artefact: str
     estimator: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,10 +17,21 @@ from neyman.plots.posterior import plot_posterior, with_error
 from neyman.plots.ranks import plot_ranks
 from neyman.plots.style import Style
 from neyman.plots.widths import plot_width_scaling, plot_widths
-from neyman.posterior.results import CheckResult, Coverage, Curve, InferenceResult, RunResult, SizeCheck, StageHistory
+from neyman.posterior.results import (
+    CheckResult,
+    Coverage,
+    Curve,
+    ExactComparison,
+    InferenceResult,
+    ParameterSummary,
+    RunResult,
+    SizeCheck,
+    StageHistory,
+)
 from neyman.report.page import Check, Headline, Page, Section, Table
 
 LABELS = {"C9": r"$\mathrm{Re}\,C_9$"}
+WORDS = {"C9": "Re C9"}
 STAGES = {"statistic": "the statistic of an event, on small sets", "flow": "the flow, on sets of all sizes"}
 
 
@@ -38,12 +50,13 @@ def posterior_page(
     (name,) = inference.parameters
     found = inference.parameters[name]
     truth = result.truth.get(name)
+    word, leptons = WORDS.get(name, name), _simulator(result).get("lepton", "mu").replace("mu", "μ")
     return Page(
-        title=f"Posterior of {name} from {inference.n_events} B→K*μμ decays",
-        subtitle=f"estimator {result.training.estimator}, trained in {result.training.cpu_seconds:.0f} CPU-s",
+        title=f"Posterior of {word} from {inference.n_events:,} B→K*{leptons * 2} decays",
+        subtitle=_subtitle(result),
         headlines=[
-            Headline(name, with_error(found.mean, found.sd), "posterior mean and standard deviation"),
-            Headline("truth", "unknown" if truth is None else f"{truth:.4g}", "the example was simulated here"),
+            Headline(word, with_error(found.mean, found.sd), "posterior mean and standard deviation"),
+            *([] if truth is None else [_truth_headline(truth, found)]),
             *_headlines(check),
         ],
         checks=[Check(verdict.name, verdict.passed, verdict.detail) for verdict in check.verdicts],
@@ -56,7 +69,7 @@ def posterior_page(
                 figures=[
                     (
                         plot_events({"simulated events": observed}, expected=expected, style=style),
-                        "The four variables of a decay, in the angles of LHCb.",
+                        f"The {inference.n_events:,} decays, in the angles of LHCb (arXiv:1512.04442).",
                     )
                 ],
             ),
@@ -68,6 +81,30 @@ def posterior_page(
     )
 
 
+def _simulator(result: RunResult) -> dict[str, Any]:
+    found = result.config.get("simulator", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _subtitle(result: RunResult) -> str:
+    options, parts = _simulator(result), []
+    if "q2" in options:
+        parts.append("q² from {:g} to {:g} GeV²".format(*options["q2"]))
+    parts += [str(options[key]) for key in ("tag",) if key in options]
+    if "flavour" in options:
+        parts.append("CP average" if options["flavour"] == "average" else str(options["flavour"]))
+    kind = {"set_encoder": "set encoder", "scores": "analytic scores"}.get(
+        result.training.estimator, result.training.estimator
+    )
+    parts.append(f"{kind}, trained in {result.training.cpu_seconds:,.0f} CPU-s")
+    return "; ".join(parts)
+
+
+def _truth_headline(truth: float, found: ParameterSummary) -> Headline:
+    pull = f"{(found.mean - truth) / found.sd:+.1f}".replace("-", "−")
+    return Headline("truth", f"{truth:.4g}", f"the example was simulated here; the mean is {pull} sd away")
+
+
 def _headlines(check: CheckResult) -> list[Headline]:
     compared = [size for size in check.sizes if size.exact is not None]
     if not compared:
@@ -76,7 +113,9 @@ def _headlines(check: CheckResult) -> list[Headline]:
     assert worst.exact is not None  # noqa: S101 - selected above
     return [
         Headline(
-            "KL(exact‖learned)", f"{worst.exact.kl:.3f} nats", f"at {worst.n_events} events, the worst of the sizes"
+            "KL(exact‖learned)",
+            f"{worst.exact.kl:.3f} nats",
+            f"at {worst.n_events:,} events, the worst size; a prior that learned nothing has {worst.exact.kl_prior:.2f}",
         )
     ]
 
@@ -97,13 +136,16 @@ def _answer(inference: InferenceResult, name: str, truth: float | None, style: S
     )
     found = inference.parameters[name]
     rows = [[name, *(f"{value:.4f}" for value in (found.mean, found.sd, found.q16, found.q50, found.q84))]]
-    text = f"The posterior of {name} for {inference.n_events} events, with a flat prior from {low:g} to {high:g}."
+    text = f"The posterior of {WORDS.get(name, name)} for {inference.n_events:,} events, flat prior from {low:g} to {high:g}."
+    caption = "The learned posterior; the band is the central 68 % interval."
     if inference.exact is not None:
         text += " The dashed line is the exact posterior, computed from the likelihood of every event."
+        caption = "Learned and exact posterior, and their difference; the band is the central 68 % interval."
+    warnings = [f"Careful: {warning}." for warning in inference.warnings]
     return Section(
         "The answer",
-        "\n\n".join([text, *inference.warnings]),
-        figures=[(figure, "Learned and exact posterior; the band is the central 68 % interval.")],
+        "\n\n".join([text, *warnings]),
+        figures=[(figure, caption)],
         tables=[Table(["parameter", "mean", "sd", "16 %", "50 %", "84 %"], rows)],
     )
 
@@ -115,24 +157,33 @@ def _calibration(check: CheckResult, name: str, style: Style) -> Section:
             plot_ranks(
                 np.array(size.ranks[name].ranks),
                 size.ranks[name].draws,
-                label=f"{size.sets} sets of {size.n_events} events",
+                label=LABELS.get(name, name),
                 style=style,
             ),
-            f"Rank of the truth among {size.ranks[name].draws} draws, {size.n_events} events a set: uniform if the "
-            "posterior is calibrated. Bands hold 99 %.",
+            f"{size.n_events:,} events: rank of the truth among {size.ranks[name].draws} draws from the posterior of "
+            f"each of {size.sets} sets, uniform if the posterior is calibrated.",
         )
         for size in check.sizes
     ]
     for attribute, kind, caption in (
-        ("coverage", "regions of highest density", "How often the region of a credibility holds the truth."),
-        ("tarp", "balls around random points", "The same for TARP's balls."),
+        (
+            "coverage",
+            "region of highest density",
+            "Coverage: how often the region of highest density holds the truth, against its probability.",
+        ),
+        (
+            "tarp",
+            "ball around a random point",
+            "TARP (arXiv:2302.03026): the same for balls around points that have nothing to do with the set.",
+        ),
     ):
-        curves = {f"N = {size.n_events}": _coverage_curve(getattr(size, attribute)) for size in check.sizes}
+        curves = {f"N = {size.n_events:,}": _coverage_curve(getattr(size, attribute)) for size in check.sizes}
         figures.append((plot_coverage(curves, kind=kind, style=style), caption))
     return Section(
         "Is it calibrated?",
         f"{largest.sets} sets of each size were simulated at parameters from the prior, none of them seen in training. "
-        "An uninformative posterior would pass these three tests as well; the next section is where it would fail.",
+        "A posterior that had learned nothing would pass these three tests as well"
+        + ("; the next section is where it would fail." if largest.exact is not None else "."),
         figures=figures,
     )
 
@@ -146,22 +197,16 @@ def _truth(check: CheckResult, name: str, style: Style) -> list[Section]:
     label = LABELS.get(name, name)
     figures = [
         (
-            plot_widths(
-                np.array(middle.exact.learned_mean),
-                np.array(middle.exact.learned_sd),
-                np.array(middle.exact.exact_mean),
-                np.array(middle.exact.exact_sd),
-                label=label,
-                style=style,
-            ),
-            f"Learned against exact posterior of {middle.exact.sets} sets of {middle.n_events} events.",
+            plot_widths(*_finite(middle.exact), label=label, style=style),
+            f"Learned against exact posterior, one point for each of {middle.exact.sets} sets of "
+            f"{middle.n_events:,} events.",
         ),
         *_scaling(check.sizes, name, label, style),
     ]
     header = ["events", "sets", "KL", "KL of the prior", "width ratio", "shift (rms, σ)"]
     rows = [
         [
-            f"{size.n_events}",
+            f"{size.n_events:,}",
             f"{found.sets}",
             f"{found.kl:.4f} ± {found.kl_error:.4f}",
             f"{found.kl_prior:.2f}",
@@ -173,9 +218,20 @@ def _truth(check: CheckResult, name: str, style: Style) -> list[Section]:
     ]
     text = (
         "The density of this simulator is known, so every learned posterior can be laid beside the exact one of the "
-        "same events. KL is the mean of KL(exact‖learned) in nats."
+        "same events. KL is the mean of KL(exact‖learned) in nats; the width ratio is learned over exact standard "
+        "deviation; the shift is the difference of the means in exact standard deviations."
     )
+    if not check.passed:
+        text += (
+            "\n\nSome checks failed: train longer (epochs, and events of the flow, in the config) before using this."
+        )
     return [Section("Is it the truth?", text, figures=figures, tables=[Table(header, rows)])]
+
+
+def _finite(found: ExactComparison) -> np.ndarray:
+    """Learned mean and width, exact mean and width, of the sets where all are numbers."""
+    rows = np.array([found.learned_mean, found.learned_sd, found.exact_mean, found.exact_sd])
+    return np.asarray(rows[:, np.isfinite(rows).all(axis=0)])
 
 
 def _scaling(sizes: list[SizeCheck], name: str, label: str, style: Style) -> list[tuple[Figure, str]]:
@@ -205,7 +261,28 @@ def _training(result: RunResult, style: Style) -> Section:
         f"{name}: {len(stage.step)} epochs, epoch {stage.best + 1} kept" + (", stopped early" * stage.stopped_early)
         for name, stage in result.training.stages.items()
     )
-    return Section("Training", text[:1].upper() + text[1:] + ".", figures=figures)
+    rows = [[key, _compact(value)] for key, value in _flat(result.config)]
+    table = Table(["key", "value"], rows, "The config, with all defaults.")
+    return Section("Training", text[:1].upper() + text[1:] + ".", figures=figures, tables=[table])
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Keys with dots, one level deep below the top and two below `training`."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in config.items():
+        if key == "training" and isinstance(value, Mapping):
+            rows += _flat(value, f"{key}.")
+        else:
+            rows.append((prefix + key, value))
+    return rows
+
+
+def _compact(value: Any) -> str:  # noqa: ANN401 - whatever stands in a config
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_compact(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_compact, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _loss(stage: StageHistory, style: Style) -> Figure:
@@ -217,6 +294,7 @@ def _provenance(result: RunResult) -> dict[str, str]:
     versions = result.provenance.get("versions", {})
     return {
         "artefact": result.training.artefact,
+        "command": " ".join(["neyman", *result.provenance.get("command", [])[1:]]),
         "seed": str(result.config.get("seed", "")),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "commit": str(result.provenance.get("commit") or "not a source checkout"),

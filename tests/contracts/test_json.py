@@ -1,0 +1,144 @@
+"""The JSON that scripts depend on: keys and types are frozen in `golden/`, the schema of the config in `docs/schema/`.
+
+A key that is added is a change that scripts survive; one that goes or changes its type needs a new `schema_version`.
+After either, write the files anew with `UPDATE_GOLDEN=1 python -m pytest tests/contracts/test_json.py`.
+
+In the golden files `*` is any key, a list has the form of its items, and `?` may be null. A number is null if it is not
+finite.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from neyman.posterior.config import PosteriorConfig
+from neyman.posterior.results import CheckResult, Curve, InferenceResult, RunResult
+
+HERE = Path(__file__).parent
+SCHEMA = HERE.parents[1] / "docs" / "schema" / "posterior.json"
+TYPES = {bool: "true or false", int: "integer", float: "number", str: "text", Any: "anything"}
+ANSWERS = {"infer": InferenceResult, "check": CheckResult, "results": RunResult}
+
+
+def form(kind):
+    """The keys and types of what a model, or an annotation in it, becomes as JSON."""
+    inside = [part for part in get_args(kind) if part is not Ellipsis]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {key: form(field.annotation) for key, field in kind.model_fields.items()}
+    if get_origin(kind) in (list, tuple):
+        return [form(inside[0])]
+    if get_origin(kind) is dict:
+        return {"*": form(inside[1])}
+    if get_origin(kind) in (Union, UnionType):
+        value = form(next(part for part in inside if part is not type(None)))
+        return f"{value}?" if isinstance(value, str) else {"?": value}
+    return TYPES[inside[0] if hasattr(kind, "__metadata__") else kind]
+
+
+def misfits(value, expected, path="$"):
+    """Where a JSON value differs from a form."""
+    if isinstance(expected, dict) and "?" in expected:
+        yield from () if value is None else misfits(value, expected["?"], path)
+    elif isinstance(expected, dict):
+        if not isinstance(value, dict) or ("*" not in expected and value.keys() != expected.keys()):
+            yield path
+            return
+        for key, inner in value.items():
+            yield from misfits(inner, expected.get(key, expected.get("*")), f"{path}.{key}")
+    elif isinstance(expected, list):
+        for index, inner in enumerate(value if isinstance(value, list) else [path]):
+            yield from misfits(inner, expected[0], f"{path}[{index}]")
+    else:
+        name = expected.removesuffix("?")
+        allowed = {kind for kind, text in TYPES.items() if text == name} | ({int} if name == "number" else set())
+        if name != "anything" and not (type(value) in allowed or (value is None and expected.endswith("?"))):
+            yield path
+
+
+def agrees(path, text):
+    """The text is that of the golden file, or becomes it if that was asked for."""
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text(), f"{path.name} has changed: UPDATE_GOLDEN=1 writes it, if that is meant"
+
+
+@pytest.fixture(scope="module")
+def answers(neyman, tiny_run):
+    infer = ["posterior", "infer", tiny_run / "artefact", "--observed", tiny_run / "observed.parquet", "--json"]
+    check = ["posterior", "check", tiny_run / "artefact", "--json", "--sets", 100, "--exact-sets", 5, "--size", 50]
+    return {
+        "infer": [neyman(*infer).out, neyman(*infer, "--method", "exact").out],
+        "check": [neyman(*check).out, neyman(*check[:-3], 0, *check[-2:]).out],
+        "results": [(tiny_run / "results.json").read_text()],
+    }
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_keys_and_types_are_those_that_were_promised(name):
+    agrees(HERE / "golden" / f"{name}.json", json.dumps(form(ANSWERS[name]), indent=2) + "\n")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_are_as_promised(name, answers, tmp_path):
+    golden = json.loads((HERE / "golden" / f"{name}.json").read_text())
+    for text in answers[name]:
+        assert "NaN" not in text
+        assert "Infinity" not in text
+        assert list(misfits(json.loads(text), golden)) == []
+        (tmp_path / "answer.json").write_text(text)
+        assert ANSWERS[name].load(tmp_path / "answer.json").to_json() == text.rstrip("\n")
+
+
+def test_the_answer_of_infer_has_what_every_script_needs(answers):
+    for text in answers["infer"]:
+        found = json.loads(text)
+        assert {"schema_version", "parameters", "n_events"} <= set(found)
+        assert found["parameters"].keys() == {"C9"}
+        assert found["parameters"]["C9"].keys() == {"mean", "sd", "q16", "q50", "q84"}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_are_not_finite_are_null_and_come_back(value, tiny_run, tmp_path):
+    result = RunResult.load(tiny_run / "results.json")
+    size = result.check.sizes[0]
+    broken = size.model_copy(update={"exact": size.exact.model_copy(update={"kl": value})})
+    check = result.check.model_copy(update={"sizes": [broken]})
+    check.save(tmp_path / "check.json")
+    assert json.loads((tmp_path / "check.json").read_text())["sizes"][0]["exact"]["kl"] is None
+    back = CheckResult.load(tmp_path / "check.json")
+    assert math.isnan(back.sizes[0].exact.kl)
+    assert back.to_json() == check.to_json()
+
+
+def test_the_schema_of_the_config(neyman):
+    found = neyman("posterior", "schema").out
+    assert json.loads(found) == PosteriorConfig.model_json_schema()
+    agrees(SCHEMA, found)
+
+
+def test_the_schema_explains_every_key_and_allows_what_the_documents_show(neyman):
+    schema = json.loads(neyman("posterior", "schema").out)
+    models = [schema, *schema["$defs"].values()]
+    assert len(models) == 7
+    for model in models:
+        assert "Attributes" not in model["description"]
+        for name, entry in model["properties"].items():
+            assert entry.get("description"), f"{model['title']}.{name}"
+    assert {"enum": ["set_encoder", "scores"]} in schema["properties"]["estimator"]["anyOf"]
+    assert schema["required"] == ["prior"]
+
+
+def test_misfits_are_noticed():
+    golden = form(Curve)
+    assert golden == {"grid": ["number"], "log_density": ["number?"]}
+    assert list(misfits({"grid": [1, 2.5], "log_density": [None, 0.0]}, golden)) == []
+    assert list(misfits({"grid": [1, "2"], "log_density": []}, golden)) == ["$.grid[1]"]
+    assert list(misfits({"grid": [None], "log_density": 3}, golden)) == ["$.grid[0]", "$.log_density[0]"]
+    assert list(misfits({"grid": []}, golden)) == ["$"]
+    assert list(misfits({"a": {"b": True}}, {"*": {"?": {"b": "integer"}}})) == ["$.a.b"]

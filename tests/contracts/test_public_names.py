@@ -1,0 +1,114 @@
+"""The public names. One that goes breaks somebody's script: deprecate it before."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+import neyman
+
+NAMES = {
+    "neyman": [
+        "BToKstarMuMu",
+        "Events",
+        "PosteriorConfig",
+        "TrainedPosterior",
+        "UniformPrior",
+        "__version__",
+        "check",
+        "infer",
+        "train_posterior",
+    ],
+    "neyman.diagnostics": [
+        "CoverageCurve",
+        "EcdfCurve",
+        "UniformityTest",
+        "binomial_interval",
+        "central_coverage",
+        "cumulative",
+        "ecdf_band",
+        "hpd_coverage",
+        "kl_divergence",
+        "moments",
+        "normalise",
+        "poisson_interval",
+        "quantiles",
+        "rank_ecdf",
+        "rank_uniformity",
+        "ranks",
+        "tarp",
+    ],
+    "neyman.events": ["Column", "Events", "Schema", "read_parquet", "write_parquet"],
+    "neyman.plots": [
+        "Expectation",
+        "figure_bytes",
+        "plot_coverage",
+        "plot_events",
+        "plot_loss",
+        "plot_posterior",
+        "plot_ranks",
+        "plot_width_scaling",
+        "plot_widths",
+        "save_figure",
+    ],
+    "neyman.report": ["Check", "Headline", "Page", "Section", "Table", "render", "save_page"],
+    "neyman.simulation.eos": ["BToKstarMuMu", "BToKstarMuMuMarkovChain"],
+}
+
+# Names that documents and scripts take from where they live.
+AT_HOME = [
+    ("neyman.posterior.checking", "check"),
+    ("neyman.posterior.config", "PosteriorConfig"),
+    ("neyman.posterior.estimators", "ExactGrid"),
+    ("neyman.posterior.inference", "infer"),
+    ("neyman.posterior.trained", "TrainedPosterior"),
+    ("neyman.posterior.trained", "train_on"),
+    ("neyman.posterior.trained", "train_posterior"),
+    ("neyman.report.posterior", "posterior_page"),
+    ("neyman.simulation.datasets", "generate"),
+    ("neyman.simulation.prior", "UniformPrior"),
+    ("neyman.simulation.reading", "Dataset"),
+    ("neyman.simulation.toys", "GaussianToy"),
+]
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_exactly_these_names(module):
+    found = importlib.import_module(module)
+    assert sorted(found.__all__) == NAMES[module]
+    assert all(getattr(found, name) is not None for name in NAMES[module])
+
+
+@pytest.mark.parametrize(("module", "name"), AT_HOME)
+def test_names_where_they_live(module, name):
+    assert getattr(importlib.import_module(module), name).__module__ == module
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES["neyman"]) - {"__version__"}))
+def test_the_short_way_leads_to_the_same_thing(name):
+    short = getattr(neyman, name)
+    assert short is getattr(importlib.import_module(short.__module__), name)
+    assert name in dir(neyman)
+
+
+def test_what_there_is_not():
+    with pytest.raises(AttributeError, match="module 'neyman' has no attribute 'posteriors'"):
+        _ = neyman.posteriors
+
+
+def test_each_short_name_works_first_and_loads_no_more_than_it_needs():
+    code = """
+import sys
+import neyman
+from neyman import Events, UniformPrior
+assert "numpy" in sys.modules and "torch" not in sys.modules
+from neyman.simulation.eos import BToKstarMuMu
+assert BToKstarMuMu is neyman.BToKstarMuMu
+assert "torch" not in sys.modules and "eos" not in sys.modules
+from neyman import PosteriorConfig
+assert "torch" not in sys.modules
+"""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=clean, timeout=120)
