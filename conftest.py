@@ -25,6 +25,7 @@ def check_commands(example):
 
 def _check_words(words, line):
     import typer
+
     from neyman.cli.main import app
 
     command, waiting = typer.main.get_command(app), list(words)
@@ -46,6 +47,7 @@ def _check_words(words, line):
 def check_config(example):
     """Every YAML block is a config of the posterior job, the only job so far."""
     import yaml
+
     from neyman.posterior.config import PosteriorConfig
 
     PosteriorConfig.model_validate(yaml.safe_load(example.parsed))

@@ -37,6 +37,7 @@ def small_config():
                     "statistic": {
                         **training,
                         "steps_per_epoch": -(-steps // 2),
+                        "learning_rate": 0.01,
                         "events_per_set": [20, 60],
                         "events_per_step": 1000,
                     },
@@ -54,10 +55,16 @@ def small_config():
 @pytest.fixture(scope="session")
 def scores(toy, prior, small_config):
     """The toy's posterior, learned from analytic scores."""
-    return train_on(toy, prior, small_config("scores", steps=60, epochs=10, batch=256, simulate=1_000_000))
+    return train_on(toy, prior, small_config("scores", steps=25, epochs=8, simulate=1_000_000))
 
 
 @pytest.fixture(scope="session")
 def set_encoder(toy, prior, small_config):
     """The toy's posterior, learned from events."""
-    return train_on(toy, prior, small_config("set_encoder", steps=60, epochs=10, batch=256, simulate=1_000_000))
+    return train_on(toy, prior, small_config("set_encoder", steps=25, epochs=8, simulate=1_000_000))
+
+
+@pytest.fixture(scope="session")
+def straight(toy, prior, small_config):
+    """Some steps of training that nobody interrupted, for each kind."""
+    return {kind: train_on(toy, prior, small_config(kind)) for kind in ("scores", "set_encoder")}

@@ -6,49 +6,88 @@ import numpy as np
 import pytest
 
 from neyman.core.errors import ArtefactError, ConfigError, DataError, InputError
+from neyman.diagnostics.grids import quantiles
 from neyman.events.events import Events
 from neyman.learning.flows import ConditionalFlow
 from neyman.posterior import fitting
 from neyman.posterior.checking import KL
-from neyman.posterior.estimators import PriorEstimator
+from neyman.posterior.estimators import ExactGrid, PriorEstimator
 from neyman.posterior.fitting import SmallSets
 from neyman.posterior.trained import _weights, train_on
 from neyman.simulation.datasets import generate
 from neyman.simulation.prior import UniformPrior
 from neyman.simulation.toys import GaussianToy
 
-LIMIT = KL  # what `check` asks for; eight seconds of training reach two thirds of it
 KINDS = ["scores", "set_encoder"]
 
 
-def divergence(estimator, toy, size, *, sets=100, points=200):
+class Bent(GaussianToy):
+    """The toy in another parameter, x ~ N(ν + ν³, 1): the posterior of ν is not normal, nor equally wide everywhere."""
+
+    def bend(self, theta):
+        return theta + theta**3
+
+    def simulate_sets(self, theta, n_events, rng):
+        return super().simulate_sets(self.bend(theta), n_events, rng)
+
+    def log_likelihood_grid(self, grid, matrix):
+        return super().log_likelihood_grid(self.bend(grid), matrix)
+
+    def score_grid(self, grid, matrix):
+        return super().score_grid(self.bend(grid), matrix) * (1 + 3 * grid**2)
+
+    def config(self):
+        return {**super().config(), "kind": "Bent"}
+
+
+def divergence(estimator, simulator, size, *, sets=100, points=200):
     """Mean KL(exact‖learned) at one size: the mean of log p − log q at quantiles of p."""
     rng = np.random.default_rng(size)
-    events = toy.simulate_sets(estimator.prior.sample(sets, rng), size, rng)
-    truths = [toy.posterior(Events.from_matrix(matrix, toy.schema), estimator.prior) for matrix in events]
-    theta = np.array([truth.quantile((np.arange(points) + 0.5) / points) for truth in truths])
-    log_p = np.array([truth.log_prob(at) for truth, at in zip(truths, theta, strict=True)])
-    return (log_p - estimator.log_prob(theta[:, :, None], list(events))).mean()
+    events = list(simulator.simulate_sets(estimator.prior.sample(sets, rng), size, rng))
+    if type(simulator) is GaussianToy:  # in closed form
+        truths = [simulator.posterior(Events.from_matrix(m, simulator.schema), estimator.prior) for m in events]
+        theta = np.array([truth.quantile((np.arange(points) + 0.5) / points) for truth in truths])
+        log_p = np.array([truth.log_prob(at) for truth, at in zip(truths, theta, strict=True)])
+    else:
+        exact = ExactGrid(simulator, estimator.prior)
+        q = (np.arange(points) + 0.5) / points
+        theta = np.array([quantiles(*exact.density(matrix), q) for matrix in events])
+        log_p = exact.log_prob(theta[:, :, None], events)
+    return (log_p - estimator.log_prob(theta[:, :, None], events)).mean()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_network_learns_the_exact_posterior_at_every_size(kind, toy, request):
-    estimator = request.getfixturevalue(kind).estimator
-    found = {size: divergence(estimator, toy, size) for size in (20, 33, 90, 200)}
-    assert max(found.values()) < LIMIT, found
+def test_one_network_learns_the_closed_form_at_every_size(kind, toy, request):
+    """Three seconds of training reach 0.003: normal likelihoods are where the flow starts."""
+    trained = request.getfixturevalue(kind)
+    found = {size: divergence(trained.estimator, toy, size) for size in (20, 33, 90, 200)}
+    assert max(found.values()) < 0.01, found
     assert min(found.values()) > -0.001  # as a divergence must be
 
 
 def test_what_has_learned_nothing_is_far_from_it(toy, prior):
-    assert all(divergence(PriorEstimator(prior), toy, size) > 10 * LIMIT for size in (20, 200))
+    assert all(divergence(PriorEstimator(prior), toy, size) > 0.5 for size in (20, 200))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_posterior_that_is_not_normal_is_learned(prior, small_config, kind):
+    """Seven seconds of training reach 0.02, where the linear regression that it starts from is far away."""
+    config = small_config(kind, steps=50, epochs=10, batch=256, simulate=1_000_000, events=[20, 100])
+    trained = train_on(Bent(), prior, config)
+    found = {size: divergence(trained.estimator, Bent(), size) for size in (20, 33, 100)}
+    assert max(found.values()) < KL, found
+    start = train_on(Bent(), prior, small_config(kind, steps=1, epochs=1, events=[20, 100]))
+    assert divergence(start.estimator, Bent(), 20) > 10 * found[20]
+    for history in trained.histories.values():
+        assert history.validation[history.best] < np.log(2) - 0.5  # the prior's is log 2
 
 
 def test_histories_say_what_happened(scores, set_encoder):
     assert list(scores.histories) == ["flow"]
     assert list(set_encoder.histories) == ["statistic", "flow"]
     for history in (*scores.histories.values(), *set_encoder.histories.values()):
-        assert history.finished == 10
-        assert history.validation[history.best] < history.validation[0]
+        assert history.finished == 8
+        assert history.validation[history.best] < np.log(2) - 0.5  # the prior's is log 2
     spent = sum(history.cpu_seconds[-1] for history in set_encoder.histories.values())
     assert 0 < spent < set_encoder.cpu_seconds
 
@@ -62,12 +101,6 @@ def assert_same(one, other):
 
 def trained_weights(trained):
     return {name: value for name, value in _weights(trained.estimator).items() if name.endswith(("weight", "bias"))}
-
-
-@pytest.fixture(scope="module")
-def straight(toy, prior, small_config):
-    """Some steps of training that nobody interrupted."""
-    return {kind: train_on(toy, prior, small_config(kind)) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)

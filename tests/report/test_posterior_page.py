@@ -49,9 +49,8 @@ def words(page):
 
 
 def changed(result, **parts):
-    """The result with some numbers of its first size of sets replaced."""
-    size = result.check.sizes[0]
-    sizes = [size.model_copy(update=parts), *result.check.sizes[1:]]
+    """The result with some numbers replaced at all sizes of sets."""
+    sizes = [size.model_copy(update=parts) for size in result.check.sizes]
     return result.model_copy(update={"check": result.check.model_copy(update={"sizes": sizes})})
 
 
@@ -93,25 +92,24 @@ def test_the_comparison_has_a_row_for_each_size(page, result):
 
 
 def test_a_simulator_without_a_density_has_no_truth_to_compare_with(result, events):
-    for index in range(len(result.check.sizes)):
-        sizes = [size.model_copy(update={"exact": None, "cramer_rao": None}) for size in result.check.sizes]
-        result = result.model_copy(update={"check": result.check.model_copy(update={"sizes": sizes})})
-        del index
-    blind = result.model_copy(update={"inference": result.inference.model_copy(update={"exact": None})})
+    blind = changed(result, exact=None, cramer_rao=None)
+    blind = blind.model_copy(update={"inference": result.inference.model_copy(update={"exact": None})})
     page = posterior_page(blind, **events)
     assert [each.heading for each in page.sections] == [name for name in SECTIONS if name != "Is it the truth?"]
     assert not any("KL" in headline.label for headline in page.headlines)
     assert "dashed" not in section(page, "The answer").text
+    assert "next section" not in section(page, "Is it calibrated?").text
 
 
 def test_numbers_that_are_not_finite_do_not_stop_it(result, events, page):
     exact = result.check.sizes[0].exact
-    broken = exact.model_copy(
-        update={"kl": np.inf, "learned_sd": [np.nan, *exact.learned_sd[1:]], "learned_mean": [np.nan] * exact.sets}
-    )
-    found = posterior_page(changed(result, exact=broken), **events)
-    assert len(found.sections) == len(page.sections)
-    assert section(found, "Is it the truth?").tables[0].rows[0][2].startswith("inf")
+    one = {"kl": np.inf, "learned_sd": [np.nan, *exact.learned_sd[1:]]}
+    found = section(posterior_page(changed(result, exact=exact.model_copy(update=one)), **events), "Is it the truth?")
+    assert found.tables[0].rows[0][2].startswith("inf")
+    assert found.figures[0][1].startswith("Learned against exact posterior, one point for each of 9 sets")
+    every = one | {"learned_mean": [np.nan] * exact.sets}
+    found = section(posterior_page(changed(result, exact=exact.model_copy(update=every)), **events), "Is it the truth?")
+    assert len(found.figures) == len(section(page, "Is it the truth?").figures) - 1
 
 
 def test_the_same_result_gives_the_same_words(page, result, events, tmp_path):
@@ -124,10 +122,23 @@ def test_what_run_wrote_comes_from_its_results_and_events_alone(result, events, 
     from neyman.cli.posterior_steps import expectations
 
     mean = {name: found.mean for name, found in result.inference.parameters.items()}
-    again = posterior_page(result, observed=events["observed"], expected=expectations(simulator, mean, seed=1))
+    again = posterior_page(
+        result, observed=events["observed"], expected=expectations(simulator, mean, seed=1, observed=100)
+    )
     assert render(again) == (tiny_run / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("style", ["lhcb"])
-def test_styles_change_the_figures_and_not_the_words(style, page, result, events):
-    assert words(posterior_page(result, **events, style=style)) == words(page)
+def test_the_top_says_what_was_simulated(page, result, events):
+    assert page.title == "Posterior of Re C9 from 100 B→K*μμ decays"
+    assert page.subtitle.startswith("q² from 1 to 8 GeV²; BFS2004; CP average; set encoder")
+    assert page.provenance["events"] == "[50, 200]"
+    assert page.provenance["training.statistic"].startswith("epochs 2, steps_per_epoch 10")
+    simulator = result.config["simulator"] | {"lepton": "e", "flavour": "B0", "q2": [15.0, 19.0], "tag": "GP2004"}
+    electrons = result.model_copy(update={"config": result.config | {"simulator": simulator}})
+    other = posterior_page(electrons, **events)
+    assert "B→K*ee" in other.title
+    assert other.subtitle.startswith("q² from 15 to 19 GeV²; GP2004; B0; ")
+
+
+def test_styles_change_the_figures_and_not_the_words(page, result, events):
+    assert words(posterior_page(result, **events, style="lhcb")) == words(page)

@@ -26,7 +26,7 @@ from neyman.simulation.datasets import Dataset
 from neyman.simulation.protocol import Simulator
 
 ARTEFACT, OBSERVED, RESULTS, REPORT = "artefact", "observed.parquet", "results.json", "report.html"
-_BINS = 25
+_EVENTS_PER_BIN, _FEWEST_BINS, _MOST_BINS = 12, 6, 25
 _EXPECTED_EVENTS = 1_000_000
 
 
@@ -79,7 +79,7 @@ def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, ex
         )
         result.save(out / RESULTS)
         mean = {name: found.mean for name, found in result.inference.parameters.items()}
-        expected = expectations(trained.simulator, mean, config.seed)
+        expected = expectations(trained.simulator, mean, config.seed, observed=len(observed))
         save_page(posterior_page(result, observed=observed, expected=expected), out / REPORT)
     for name, found in result.inference.parameters.items():
         typer.echo(f"{name} = {found.mean:.3f} ± {found.sd:.3f} from {result.inference.n_events} events; "
@@ -100,12 +100,13 @@ def _example(config: PosteriorConfig, simulator: Simulator) -> tuple[Events, dic
     return simulator.simulate(truth, sizes[len(sizes) // 2], stream(config.seed, "example")), truth
 
 
-def expectations(simulator: Simulator, theta: dict[str, float], seed: int) -> dict[str, Expectation]:
-    """Histograms of so many events that their own fluctuations do not show."""
+def expectations(simulator: Simulator, theta: dict[str, float], seed: int, *, observed: int) -> dict[str, Expectation]:
+    """Histograms of so many events that their own fluctuations do not show, in bins for the observed number."""
+    bins = min(max(observed // _EVENTS_PER_BIN, _FEWEST_BINS), _MOST_BINS)
     events = simulator.simulate(theta, _EXPECTED_EVENTS, stream(seed, "expectation"))
     found = {}
     for column in simulator.schema.columns:
-        edges = np.linspace(column.low, column.high, _BINS + 1)
+        edges = np.linspace(column.low, column.high, bins + 1)
         found[column.name] = Expectation(edges, np.histogram(events[column.name], edges)[0] / len(events))
     return found
 

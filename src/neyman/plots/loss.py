@@ -97,6 +97,7 @@ def _limits(
     if len(finite) == 0:
         finite = seen
     low = min(seen.min(), np.quantile(finite, 0.005))
-    high = max(seen.max(), np.median(finite[:10])) if start else max(np.quantile(seen, 0.98), np.quantile(finite, 0.99))
+    first = finite.max() if len(finite) <= 10 else np.median(finite[:10])
+    high = max(seen.max(), first) if start else max(np.quantile(seen, 0.98), np.quantile(finite, 0.99))
     margin = 0.08 * (high - low) or 0.1
     return float(low - margin), float(high + margin)

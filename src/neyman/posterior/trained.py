@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from neyman.core.artefacts import Artefact, load_artefact, save_artefact
+from neyman.core.artefacts import MANIFEST, Artefact, load_artefact, save_artefact
 from neyman.core.errors import ArtefactError, InputError, NeymanError
+from neyman.core.files import digest
 from neyman.core.random import stream
 from neyman.events.columns import Schema
 from neyman.learning.events import EventNetwork
@@ -32,6 +33,7 @@ from neyman.simulation.protocol import Simulator
 from neyman.simulation.rebuild import rebuild
 
 KIND = "posterior"
+_CONFIG = "config"
 _TOLERANCE = 1e-3  # of a log-density: float32 on another machine stays far below
 
 
@@ -47,6 +49,7 @@ class TrainedPosterior:
         simulator_config: What the simulator is rebuilt from.
         histories: What training did, stage by stage.
         cpu_seconds: CPU time of training, simulation included.
+        inputs: Digests of what it was trained on, by name; empty for fresh events.
         digest: Identity of the artefact on disk; empty before it is saved.
     """
 
@@ -57,6 +60,7 @@ class TrainedPosterior:
     simulator_config: Mapping[str, Any]
     histories: Mapping[str, History]
     cpu_seconds: float = 0.0
+    inputs: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
     @cached_property
@@ -66,22 +70,25 @@ class TrainedPosterior:
 
     def save(self, path: Path) -> TrainedPosterior:
         """Write the artefact; the same posterior comes back, with the digest of what was written."""
+        config = {
+            "estimation": EstimationConfig.model_validate(
+                self.config.model_dump(include=set(EstimationConfig.model_fields))
+            ).model_dump(mode="json"),
+            "simulator": dict(self.simulator_config),
+            "prior": self.prior.config(),
+        }
+        events = self.schema.to_json()
         save_artefact(
             path,
             kind=KIND,
-            config={
-                "estimation": EstimationConfig.model_validate(
-                    self.config.model_dump(include=set(EstimationConfig.model_fields))
-                ).model_dump(mode="json"),
-                "simulator": dict(self.simulator_config),
-                "prior": self.prior.config(),
-            },
-            events=self.schema.to_json(),
+            config=config,
+            events=events,
             parameters=self.prior.parameters,
             weights=_weights(self.estimator),
             validation=self._validation(),
             card=model_card(self.config, self.simulator_config, self.prior, self.schema),
             seeds={"training": self.config.seed},
+            inputs={**self.inputs, _CONFIG: _identity(config, events)},
             metrics={
                 "cpu_seconds": self.cpu_seconds,
                 "histories": {stage: asdict(history) for stage, history in self.histories.items()},
@@ -97,6 +104,13 @@ class TrainedPosterior:
             ArtefactError: If a file is missing, changed or foreign, or the network answers differently.
         """
         artefact = load_artefact(path, kind=KIND)
+        inputs = dict(artefact.inputs)
+        if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):
+            raise ArtefactError(
+                "the config or the columns in the manifest are not those that it was trained with",
+                where=str(path / MANIFEST),
+                hint="copy or train the artefact again; a config is changed before training",
+            )
         try:
             config = EstimationConfig.model_validate(artefact.config["estimation"])
             schema = Schema.from_json(artefact.events)
@@ -112,6 +126,7 @@ class TrainedPosterior:
                 simulator_config,
                 {stage: History(**kept) for stage, kept in artefact.metrics["histories"].items()},
                 float(artefact.metrics["cpu_seconds"]),
+                inputs,
                 artefact.digest,
             )
             worst = trained._difference(artefact)
@@ -194,7 +209,13 @@ def train_on(
         simulator.config(),
         fitted.histories,
         time.process_time() - began,
+        {} if data is None else {"data": data.digest},
     )
+
+
+def _identity(config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
+    """A hash of what decides about the answers beside the weights, so that nobody edits it by hand."""
+    return digest({"config": dict(config), "events": [dict(column) for column in events]})
 
 
 def _weights(estimator: FlowEstimator) -> dict[str, np.ndarray]:

@@ -115,7 +115,7 @@ def _headlines(check: CheckResult) -> list[Headline]:
         Headline(
             "KL(exact‖learned)",
             f"{worst.exact.kl:.3f} nats",
-            f"at {worst.n_events:,} events, the worst size; a prior that learned nothing has {worst.exact.kl_prior:.2f}",
+            f"at {worst.n_events:,} events, the worst size; the prior itself has {worst.exact.kl_prior:.2f}",
         )
     ]
 
@@ -136,7 +136,8 @@ def _answer(inference: InferenceResult, name: str, truth: float | None, style: S
     )
     found = inference.parameters[name]
     rows = [[name, *(f"{value:.4f}" for value in (found.mean, found.sd, found.q16, found.q50, found.q84))]]
-    text = f"The posterior of {WORDS.get(name, name)} for {inference.n_events:,} events, flat prior from {low:g} to {high:g}."
+    word = WORDS.get(name, name)
+    text = f"The posterior of {word} for {inference.n_events:,} events, with a flat prior from {low:g} to {high:g}."
     caption = "The learned posterior; the band is the central 68 % interval."
     if inference.exact is not None:
         text += " The dashed line is the exact posterior, computed from the likelihood of every event."
@@ -161,7 +162,8 @@ def _calibration(check: CheckResult, name: str, style: Style) -> Section:
                 style=style,
             ),
             f"{size.n_events:,} events: rank of the truth among {size.ranks[name].draws} draws from the posterior of "
-            f"each of {size.sets} sets, uniform if the posterior is calibrated.",
+            f"each of {size.sets} sets, uniform if the posterior is calibrated. The p of the check is twice the "
+            "smaller of those of χ² and of the largest ECDF difference.",
         )
         for size in check.sizes
     ]
@@ -195,14 +197,13 @@ def _truth(check: CheckResult, name: str, style: Style) -> list[Section]:
     middle = compared[len(compared) // 2]
     assert middle.exact is not None  # noqa: S101 - selected above
     label = LABELS.get(name, name)
-    figures = [
-        (
-            plot_widths(*_finite(middle.exact), label=label, style=style),
-            f"Learned against exact posterior, one point for each of {middle.exact.sets} sets of "
-            f"{middle.n_events:,} events.",
-        ),
-        *_scaling(check.sizes, name, label, style),
-    ]
+    figures, compared_sets = _scaling(check.sizes, name, label, style), _finite(middle.exact)
+    if compared_sets.size:
+        caption = (
+            f"Learned against exact posterior, one point for each of {compared_sets.shape[1]} sets of "
+            f"{middle.n_events:,} events."
+        )
+        figures.insert(0, (plot_widths(*compared_sets, label=label, style=style), caption))
     header = ["events", "sets", "KL", "KL of the prior", "width ratio", "shift (rms, σ)"]
     rows = [
         [
@@ -261,13 +262,11 @@ def _training(result: RunResult, style: Style) -> Section:
         f"{name}: {len(stage.step)} epochs, epoch {stage.best + 1} kept" + (", stopped early" * stage.stopped_early)
         for name, stage in result.training.stages.items()
     )
-    rows = [[key, _compact(value)] for key, value in _flat(result.config)]
-    table = Table(["key", "value"], rows, "The config, with all defaults.")
-    return Section("Training", text[:1].upper() + text[1:] + ".", figures=figures, tables=[table])
+    return Section("Training", text[:1].upper() + text[1:] + ".", figures=figures)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Keys with dots, one level deep below the top and two below `training`."""
+    """The entries of the config; those of `training` one by one."""
     rows: list[tuple[str, Any]] = []
     for key, value in config.items():
         if key == "training" and isinstance(value, Mapping):
@@ -295,7 +294,7 @@ def _provenance(result: RunResult) -> dict[str, str]:
     return {
         "artefact": result.training.artefact,
         "command": " ".join(["neyman", *result.provenance.get("command", [])[1:]]),
-        "seed": str(result.config.get("seed", "")),
+        **{key: _compact(value) for key, value in _flat(result.config)},
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "commit": str(result.provenance.get("commit") or "not a source checkout"),
     }
