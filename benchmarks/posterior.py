@@ -137,22 +137,20 @@ def sbi_best(simulator, judge, budget, *, reduced):
     inference = NPE(prior, density_estimator=build, show_progress_bars=False)
     inference.append_simulations(torch.from_numpy(theta).float(), torch.from_numpy(x))
     spent = time.process_time() - began
-    best, reached, epochs = float("inf"), spent, 0
-    first = True
+    best, reached, epochs = float("inf"), spent, 2
     while spent < budget:
         began = time.process_time()
-        net = inference.train(training_batch_size=50, max_num_epochs=epochs, resume_training=not first)
+        net = inference.train(training_batch_size=50, max_num_epochs=epochs, resume_training=epochs > 2)
         spent += time.process_time() - began
-        first, epochs = False, epochs + 3
         with torch.no_grad():
             inputs = [torch.from_numpy(normaliser(matrix))[None] for matrix in judge.sets]
             kl = judge(lambda row, grid: _sbi_log_prob(net, grid, inputs[row]))  # noqa: B023
         say(f"sbi: KL {kl:.4f} after {spent:.1f} CPU-s")
-        if kl < best and spent <= budget:
+        if kl < best and (spent <= budget or reduced):
             best, reached = kl, spent
-        if reduced:
-            best, reached = min(best, kl), spent
+        if reduced or inference.epoch <= epochs:  # its own early stopping ended it
             break
+        epochs += 3
     return best, reached
 
 

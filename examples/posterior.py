@@ -1,7 +1,7 @@
 """The posterior of one set of decays, learned and exact, as a picture.
 
-    neyman demo
-    python examples/posterior.py neyman-demo/posterior/artefact posterior.png
+neyman demo
+python examples/posterior.py neyman-demo/posterior/artefact posterior.png
 """
 
 import sys

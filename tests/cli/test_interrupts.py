@@ -81,6 +81,8 @@ def test_simulation_on_two_processes(interrupt, neyman, tmp_path):
     assert len(whole) == 5 + 2
 
 
+@pytest.mark.slow
+@pytest.mark.guard
 def test_training(interrupt, finish, neyman, tmp_path):
     (tmp_path / "c.yaml").write_text(LONGER)
     train = ["posterior", "train", "c.yaml", "--out"]
