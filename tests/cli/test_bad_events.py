@@ -53,6 +53,13 @@ def test_values_that_cannot_be(what, method, infer, write, decays, refused):
     refused(infer(write(**change(decays)), "--method", method), *parts)
 
 
+def test_columns_under_other_names(infer, write, decays, refused):
+    other = {"cosThetaL": decays["cos_theta_l"], "costhetak": decays["cos_theta_K"], "run": decays["phi"]}
+    done = infer(write(without=("cos_theta_l", "cos_theta_K"), **other))
+    refused(done, "missing cos_theta_l, cos_theta_K; found q2, phi, cosThetaL, costhetak, run")
+    refused(done, "rename 'cosThetaL' to 'cos_theta_l', 'costhetak' to 'cos_theta_K'")
+
+
 def test_missing_columns(infer, write, refused):
     parts = ["missing cos_theta_K, phi; found q2, cos_theta_l", "columns q2, cos_theta_l, cos_theta_K, phi"]
     refused(infer(write(without=("phi", "cos_theta_K"))), *parts)

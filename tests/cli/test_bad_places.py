@@ -59,16 +59,20 @@ HARM = {
         lambda a: edit(a, lambda m: m["metrics"].update(histories={"flow": {"x": 1}})),
         ["does not fit this version"],
     ),
-    "no config": (lambda a: edit(a, lambda m: m.update(config={})), ["does not fit this version"]),
-    "a prior that is none": (lambda a: edit(a, lambda m: m["config"].update(prior=3)), ["does not fit this version"]),
+    "no config": (lambda a: edit(a, lambda m: m.update(config={})), ["not those that it was trained with"]),
+    "another prior": (
+        lambda a: edit(a, lambda m: m["config"]["prior"]["bounds"].update(C9=[0, 9])),
+        ["not those that it was trained with"],
+    ),
     "another network": (
         lambda a: edit(a, lambda m: m["config"]["estimation"]["estimator"].update(bins=5)),
-        ["does not fit this version"],
+        ["not those that it was trained with"],
     ),
     "another simulator": (
-        lambda a: edit(a, lambda m: m["config"]["simulator"].update(kind="Pythia")),
-        ["found kind 'Pythia'", "BToKstarMuMu"],
+        lambda a: edit(a, lambda m: m["config"]["simulator"].update(tag="GP2004")),
+        ["not those that it was trained with"],
     ),
+    "other columns": (lambda a: edit(a, lambda m: m["events"].pop()), ["not those that it was trained with"]),
 }
 
 

@@ -7,11 +7,22 @@ from neyman.core import progress as module
 from neyman.core.progress import progress
 
 
-def test_nothing_is_drawn_into_a_log(capfd):
+def test_nothing_is_drawn_into_the_log_of_a_minute(capfd):
     with progress("simulating", total=10, unit="events") as advance:
         advance(4)
         advance(6, note="loss 0.1")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch, capfd):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
+    with progress("training [flow]", total=12_000, unit="steps", done=2000) as advance:
+        advance(400, note="loss 0.1")
+        advance(600)
+    assert capfd.readouterr() == (
+        "",
+        "training [flow]: 2,400 of 12,000 steps, loss 0.1\ntraining [flow]: 3,000 of 12,000 steps\n",
+    )
 
 
 def test_a_terminal_gets_a_bar_with_a_rate(monkeypatch):

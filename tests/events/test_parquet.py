@@ -51,7 +51,8 @@ def test_files_of_other_programs(tmp_path):
     ("columns", "parts"),
     [
         ({"q2": [1.0]}, ["missing x; found q2", "columns q2, x"]),
-        ({"q": [1.0]}, ["missing q2, x; found no columns"]),
+        ({"q": [1.0]}, ["missing q2, x; found q", "rename 'q' to 'q2', if that is what they are"]),
+        ({f"y{i}": [1.0] for i in range(10)}, ["found y0, y1, y2, y3, y4, y5, y6, y7 and 2 more"]),
         ({"q2": [1.0, None, None], "x": [1.0, 2.0, 3.0]}, ["'q2' is null in 2 rows"]),
         ({"q2": [1.0, np.nan], "x": [1.0, 2.0]}, ["'q2' is nan in row 1"]),
         ({"q2": [1.0, np.inf], "x": [1.0, 2.0]}, ["'q2' is inf in row 1"]),

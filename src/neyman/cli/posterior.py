@@ -51,11 +51,13 @@ def simulate(
 
     Ctrl-C and the same command again goes on, and ends with the same bytes.
     """
+    from neyman.cli.posterior_files import refuse_other_files
     from neyman.core.executors import local_executor
     from neyman.posterior.config import PosteriorConfig
     from neyman.simulation.datasets import generate
 
     job = PosteriorConfig.load(config)
+    refuse_other_files(out)
     try:
         with local_executor(workers) as executor:
             data = generate(

@@ -13,8 +13,7 @@ from neyman.core.files import replacing
 from neyman.events.columns import Schema
 from neyman.events.events import Events
 from neyman.events.parquet import read_columns, read_parquet
-
-SET = "set"
+from neyman.simulation.reading import MANIFEST, SET, THETA
 
 
 def read_observed(path: Path, schema: Schema, set_number: int | None) -> Events:
@@ -38,6 +37,28 @@ def read_observed(path: Path, schema: Schema, set_number: int | None) -> Events:
     if chosen not in present:
         raise DataError(f"no set {chosen}", where=str(path), expected=f"{present[0]} to {present[-1]}")
     return events.select(numbers == chosen)
+
+
+def refuse_other_files(out: Path) -> None:
+    """Make sure that a folder for a data set holds nothing else.
+
+    A run that was killed may have left files of its own before the first manifest; whether a manifest fits is
+    checked when the data set is generated.
+
+    Raises:
+        InputError: If it holds something else.
+    """
+    if not out.is_dir() or (out / MANIFEST).exists():
+        return
+    ours = {THETA, *(file.name for file in out.glob("shard-*.parquet"))}
+    others = sorted(file.name for file in out.iterdir() if file.name not in ours and not file.name.startswith("."))
+    if others:
+        raise InputError(
+            f"holds {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else ""),
+            where=str(out),
+            expected="an empty folder, or a data set of the same arguments, to resume",
+            hint="another --out",
+        )
 
 
 def refuse_sizes(sizes: Sequence[int], serve: tuple[int, int]) -> None:

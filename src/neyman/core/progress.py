@@ -1,8 +1,9 @@
-"""Progress bars with rates: on a terminal only, on stderr, and gone when done."""
+"""Progress on stderr: a bar with a rate on a terminal, gone when done; a line a minute in a log."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+SECONDS_BETWEEN_LINES = 60.0
 
 Advance = Callable[..., None]
 """`advance(n, note="")`: n more units are done; the note stands behind the bar."""
@@ -43,7 +46,8 @@ def _short(value: float) -> str:
 def progress(title: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
     """A bar for a loop of `total` units of which `done` are done already.
 
-    Nothing is drawn when stderr is no terminal, so that logs stay readable.
+    When stderr is no terminal there is no bar, but now and then a line, so that logs stay readable and a job on a
+    batch system can be seen to live.
     """
     console = Console(stderr=True)
     bar = Progress(
@@ -60,7 +64,14 @@ def progress(title: str, *, total: int, unit: str, done: int = 0) -> Iterator[Ad
     with bar:
         task = bar.add_task(title, total=total, completed=done, note="")
 
+        said = time.monotonic()
+
         def advance(units: int, note: str = "") -> None:
+            nonlocal said
             bar.update(task, advance=units, note=note)
+            if not console.is_terminal and time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                line = f"{title}: {bar.tasks[task].completed:,.0f} of {total:,} {unit}" + (f", {note}" if note else "")
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         yield advance

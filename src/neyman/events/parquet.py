@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,6 +53,7 @@ def read_parquet(path: Path, schema: Schema) -> Events:
         DataError: If the file is absent, is no Parquet file, has no rows, lacks a column, has nulls, values
             outside the schema's ranges, weights under another name, or says that it is in other units.
     """
+    _refuse_other_names(path, schema)
     columns = read_columns(path, (*schema.names, WEIGHT))
     weights = columns.pop(WEIGHT, None)
     _refuse_other_units(path, schema)
@@ -89,6 +91,24 @@ def _refuse_other_units(path: Path, schema: Schema) -> None:
                 expected=schema[column.name].unit,
                 hint="convert it, and write the file again",
             )
+
+
+def _refuse_other_names(path: Path, schema: Schema) -> None:
+    with _opened(path) as file:
+        present = file.schema_arrow.names
+    missing = [name for name in schema.names if name not in present]
+    if not missing:
+        return
+    shown = ", ".join(present[:8]) + (f" and {len(present) - 8} more" if len(present) > 8 else "")
+    plain = {name.lower().replace("_", ""): name for name in present if name not in schema.names}
+    near = {name: difflib.get_close_matches(name.lower().replace("_", ""), plain, n=1) for name in missing}
+    renames = [f"'{plain[found[0]]}' to '{name}'" for name, found in near.items() if found]
+    raise DataError(
+        f"missing {', '.join(missing)}; found {shown or 'no columns'}",
+        where=str(path),
+        expected=f"columns {', '.join(schema.names)}",
+        hint=f"rename {', '.join(renames)}, if that is what they are" if renames else "",
+    )
 
 
 def _refuse_other_weights(path: Path, schema: Schema) -> None:

@@ -144,7 +144,6 @@ def _known_shards(out: Path, manifest: Manifest) -> dict[str, str] | None:
         DataError: If the folder holds another data set.
     """
     if not (out / MANIFEST).exists():
-        _refuse_other_files(out)
         return {}
     there = read_manifest(out)
     if there.identity() != manifest.identity():
@@ -157,19 +156,6 @@ def _known_shards(out: Path, manifest: Manifest) -> dict[str, str] | None:
     good = {name: known for name, known in there.shards.items() if _is_whole(out / name, known)}
     whole = there.complete and len(good) == there.shard_count and _is_whole(out / THETA, there.theta)
     return None if whole else good
-
-
-def _refuse_other_files(out: Path) -> None:
-    """A run that was killed may have left files of its own before the first manifest; whatever else is not ours."""
-    ours = {THETA, *(file.name for file in out.glob("shard-*.parquet"))}
-    others = sorted(file.name for file in out.iterdir() if file.name not in ours and not file.name.startswith("."))
-    if others:
-        raise DataError(
-            f"holds {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else ""),
-            where=str(out),
-            expected="an empty folder, or a data set of the same arguments, to resume",
-            hint="another --out",
-        )
 
 
 def _is_whole(file: Path, expected: str) -> bool:
