@@ -112,3 +112,23 @@ assert "torch" not in sys.modules
 """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
     subprocess.run([sys.executable, "-c", code], check=True, env=clean, timeout=120)
+
+
+def test_paths_may_be_text(tiny_run, tmp_path):
+    from neyman.events import read_parquet, write_parquet
+    from neyman.posterior.results import RunResult
+    from neyman.simulation.datasets import generate
+    from neyman.simulation.reading import Dataset
+    from neyman.simulation.toys import GaussianToy
+
+    config = neyman.PosteriorConfig.load(str(tiny_run.parent / "tiny.yaml"))
+    trained = neyman.TrainedPosterior.load(str(tiny_run / "artefact")).save(str(tmp_path / "copy"))
+    assert trained.config.events == config.events
+    events = read_parquet(str(tiny_run / "observed.parquet"), trained.schema)
+    write_parquet(str(tmp_path / "copy.parquet"), events)
+    assert (tmp_path / "copy.parquet").read_bytes() == (tiny_run / "observed.parquet").read_bytes()
+    RunResult.load(str(tiny_run / "results.json")).save(str(tmp_path / "copy.json"))
+    assert (tmp_path / "copy.json").read_bytes() == (tiny_run / "results.json").read_bytes()
+    prior = neyman.UniformPrior({"mu": (0, 1)})
+    generate(GaussianToy(), prior, sets=2, events=3, seed=1, out=str(tmp_path / "data"))
+    assert len(Dataset.open(str(tmp_path / "data"))) == 2

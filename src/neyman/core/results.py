@@ -25,19 +25,19 @@ class Result(BaseModel):
         """One JSON object; a number that is not finite becomes null."""
         return json.dumps(finite(self.model_dump(mode="python")), indent=2, ensure_ascii=False)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the JSON atomically."""
-        write_text(path, self.to_json() + "\n")
+        write_text(Path(path), self.to_json() + "\n")
 
     @classmethod
-    def load(cls: type[ResultT], path: Path) -> ResultT:
+    def load(cls: type[ResultT], path: Path | str) -> ResultT:
         """Read the JSON that `save` wrote.
 
         Raises:
             InputError: If the file is absent or holds something else.
         """
         try:
-            return cls.model_validate(read_json(path))
+            return cls.model_validate(read_json(Path(path)))
         except ValidationError as error:
             detail = error.errors(include_url=False)[0]
             place = "$." + ".".join(str(part) for part in detail["loc"])

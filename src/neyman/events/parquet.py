@@ -20,7 +20,7 @@ SCHEMA_KEY = b"neyman.schema"
 WEIGHT = "weight"
 
 
-def write_parquet(path: Path, events: Events, *, extra: Mapping[str, np.ndarray] | None = None) -> None:
+def write_parquet(path: Path | str, events: Events, *, extra: Mapping[str, np.ndarray] | None = None) -> None:
     """Write events, their weights (column `weight`) and their schema (file metadata), atomically.
 
     Args:
@@ -31,6 +31,7 @@ def write_parquet(path: Path, events: Events, *, extra: Mapping[str, np.ndarray]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = Path(path)
     columns = {name: events[name] for name in events.schema.names}
     if events.weights is not None:
         columns[WEIGHT] = events.weights
@@ -44,7 +45,7 @@ def write_parquet(path: Path, events: Events, *, extra: Mapping[str, np.ndarray]
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_parquet(path: Path, schema: Schema) -> Events:
+def read_parquet(path: Path | str, schema: Schema) -> Events:
     """Read the schema's columns of a Parquet file; other columns are ignored.
 
     Weights are in the column `weight`. One that looks like weights under another name is not ignored, but refused.
@@ -53,6 +54,7 @@ def read_parquet(path: Path, schema: Schema) -> Events:
         DataError: If the file is absent, is no Parquet file, has no rows, lacks a column, has nulls, values
             outside the schema's ranges, weights under another name, or says that it is in other units.
     """
+    path = Path(path)
     _refuse_other_names(path, schema)
     columns = read_columns(path, (*schema.names, WEIGHT))
     weights = columns.pop(WEIGHT, None)

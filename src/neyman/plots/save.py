@@ -26,12 +26,13 @@ def figure_bytes(figure: Figure, form: Format) -> bytes:
     return buffer.getvalue()
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure atomically, in the format that the suffix of the path names.
 
     Raises:
         InputError: If the suffix is not .png, .pdf or .svg.
     """
+    path = Path(path)
     form = FORMATS.get(path.suffix)
     if form is None:
         raise InputError(f"figure file ends in '{path.suffix}'", where=str(path), expected=".png, .pdf or .svg")

@@ -209,13 +209,13 @@ class PosteriorConfig(EstimationConfig):
         return value
 
     @classmethod
-    def load(cls, path: Path) -> PosteriorConfig:
+    def load(cls, path: Path | str) -> PosteriorConfig:
         """Read a YAML config.
 
         Raises:
             ConfigError: If it does not fit, with the line.
         """
-        return load_config(path, cls)
+        return load_config(Path(path), cls)
 
     def build_simulator(self) -> Simulator:
         """The simulator."""

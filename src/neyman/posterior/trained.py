@@ -68,7 +68,7 @@ class TrainedPosterior:
         """The simulator that it was trained on."""
         return rebuild(self.simulator_config)
 
-    def save(self, path: Path) -> TrainedPosterior:
+    def save(self, path: Path | str) -> TrainedPosterior:
         """Write the artefact; the same posterior comes back, with the digest of what was written."""
         config = {
             "estimation": EstimationConfig.model_validate(
@@ -79,7 +79,7 @@ class TrainedPosterior:
         }
         events = self.schema.to_json()
         save_artefact(
-            path,
+            Path(path),
             kind=KIND,
             config=config,
             events=events,
@@ -97,12 +97,13 @@ class TrainedPosterior:
         return TrainedPosterior.load(path)
 
     @classmethod
-    def load(cls, path: Path) -> TrainedPosterior:
+    def load(cls, path: Path | str) -> TrainedPosterior:
         """Read an artefact, and make sure that it still says what it said when it was written.
 
         Raises:
             ArtefactError: If a file is missing, changed or foreign, or the network answers differently.
         """
+        path = Path(path)
         artefact = load_artefact(path, kind=KIND)
         inputs = dict(artefact.inputs)
         if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):

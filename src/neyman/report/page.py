@@ -144,9 +144,9 @@ def render(page: Page) -> str:
     return str(environment.from_string(source).render(page=page))
 
 
-def save_page(page: Page, path: Path) -> None:
+def save_page(page: Page, path: Path | str) -> None:
     """Render the page and write it atomically."""
-    write_text(path, render(page))
+    write_text(Path(path), render(page))
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -250,7 +250,11 @@ def _scaling(sizes: list[SizeCheck], name: str, label: str, style: Style) -> lis
     figure = plot_width_scaling(
         n_events, width, bound_at_one=float(np.mean(bound * np.sqrt(n_events))), label=label, style=style
     )
-    return [(figure, "Width of the learned posterior away from the edges of the prior, and the Cramér-Rao bound.")]
+    caption = (
+        "Width of the learned posterior of sets whose truth is away from the edges of the prior, and the Cramér-Rao "
+        "bound; of few events the posterior is narrower, as the prior contributes."
+    )
+    return [(figure, caption)]
 
 
 def _training(result: RunResult, style: Style) -> Section:

@@ -70,7 +70,7 @@ def generate(
     sets: int,
     events: int,
     seed: int,
-    out: Path,
+    out: Path | str,
     executor: Executor | None = None,
     sets_per_shard: int | None = None,
 ) -> Dataset:
@@ -127,6 +127,7 @@ def generate(
         seed=seed,
         provenance=provenance(),
     )
+    out = Path(out)
     make_folder(out)
     with locked(out):
         known = _known_shards(out, manifest)

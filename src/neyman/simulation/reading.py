@@ -118,12 +118,13 @@ class Dataset:
     _kept: dict[int, Float[np.ndarray, "k n c"]] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def open(cls, path: Path) -> Dataset:
+    def open(cls, path: Path | str) -> Dataset:
         """Open a complete data set. The files of events are checked when they are read.
 
         Raises:
             DataError: If it is incomplete, or something else, or `theta.parquet` has changed.
         """
+        path = Path(path)
         manifest = read_manifest(path)
         done = len(manifest.shards)
         if not manifest.complete or done != manifest.shard_count:
