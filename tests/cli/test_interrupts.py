@@ -65,12 +65,12 @@ def contents(folder):
 
 def test_simulation_on_two_processes(interrupt, neyman, tmp_path):
     (tmp_path / "c.yaml").write_text("prior: {C9: [3, 5]}\n")
-    simulate = ["posterior", "simulate", "c.yaml", "--sets", 5, "--events", 1_000_000, "--out", "data", "--workers", 2]
+    simulate = ["posterior", "simulate", "c.yaml", "--sets", 4, "--events", 1_000_000, "--out", "data", "--workers", 2]
     assert interrupt(*simulate, when="data/shard-00000.parquet") == SAID
     manifest = json.loads((tmp_path / "data" / "manifest.json").read_text())
     assert manifest["complete"] is False
     kept = {name: (tmp_path / "data" / name).stat().st_mtime_ns for name in manifest["shards"]}
-    again = ["posterior", "simulate", tmp_path / "c.yaml", "--sets", 5, "--events", 1_000_000, "--out"]
+    again = ["posterior", "simulate", tmp_path / "c.yaml", "--sets", 4, "--events", 1_000_000, "--out"]
     for folder in ("data", "whole"):
         assert neyman(*again, tmp_path / folder).code == 0
     assert {name: (tmp_path / "data" / name).stat().st_mtime_ns for name in kept} == kept
@@ -78,7 +78,7 @@ def test_simulation_on_two_processes(interrupt, neyman, tmp_path):
     for files in (resumed, whole):
         files["manifest.json"] = json.loads(files["manifest.json"]) | {"provenance": None}
     assert resumed == whole
-    assert len(whole) == 5 + 2
+    assert len(whole) == 4 + 2
 
 
 @pytest.mark.slow

@@ -21,7 +21,9 @@ def figure_bytes(figure: Figure, form: Format) -> bytes:
     """The figure as a PNG, PDF or SVG file, without dates or random names inside."""
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "neyman", "svg.fonttype": "path"}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # some settings are read when a figure is drawn, and other libraries change them
+        mpl.rcParams.update({"svg.hashsalt": "neyman", "svg.fonttype": "path"})
         figure.savefig(buffer, format=form, dpi=DOTS, metadata=metadata)
     return buffer.getvalue()
 

@@ -39,9 +39,20 @@ def eos_version() -> str:
 
 
 @functools.cache
+def load_eos() -> Any:  # noqa: ANN401 - EOS has no types
+    """EOS, without what importing it does to matplotlib: it asks for LaTeX and other fonts in every later figure.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
+    with require("matplotlib", job="posterior").rc_context():  # EOS imports matplotlib anyway
+        return require("eos", job="posterior")
+
+
+@functools.cache
 def _defaults() -> Any:  # noqa: ANN401 - EOS has no types
     """EOS's parameters at their defaults; reading them takes up to seconds, so once in a process."""
-    return require("eos", job="posterior").Parameters()
+    return load_eos().Parameters()
 
 
 @contextlib.contextmanager
@@ -67,7 +78,7 @@ def eos_parameters(
 
 def eos_options(tag: str, lepton: str, conjugate: str) -> Any:  # noqa: ANN401 - EOS has no types
     """The options of EOS; only its model WET has Wilson coefficients that can be changed."""
-    eos = require("eos", job="posterior")
+    eos = load_eos()
     return eos.Options(l=lepton, q="d", model="WET", tag=tag, **{"cp-conjugate": conjugate})
 
 
@@ -99,7 +110,7 @@ def angular_coefficients(
     Raises:
         ConfigError: If EOS cannot evaluate this tag at such q².
     """
-    eos = require("eos", job="posterior")
+    eos = load_eos()
     out = np.zeros((len(theta), len(q2), len(NAMES)))
     kinematics = eos.Kinematics(q2=float(q2[0]))
     with eos_parameters(None, parameters, lepton) as (values, wilson):

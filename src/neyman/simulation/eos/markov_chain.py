@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from neyman.core.errors import ConfigError, require
+from neyman.core.errors import ConfigError
 from neyman.core.random import seed_from
 from neyman.events.columns import Schema
 from neyman.events.events import Events
-from neyman.simulation.eos.amplitudes import CONJUGATE, eos_options, eos_parameters
+from neyman.simulation.eos.amplitudes import CONJUGATE, eos_options, eos_parameters, load_eos
 from neyman.simulation.eos.window import check_options
 from neyman.simulation.protocol import check_count, generator, theta_row, theta_rows
 
@@ -94,7 +94,7 @@ class BToKstarMuMuMarkovChain:
 
     def _run(self, row: Float[np.ndarray, " d"], n: int, rng: np.random.Generator) -> Float[np.ndarray, "n 4"]:
         """One chain."""
-        eos, options = require("eos", job="posterior"), self.options
+        eos, options = load_eos(), self.options
         kinematics = {name: 0.5 * (low + high) for name, low, high in self._variables()}
         for name, low, high in self._variables():
             kinematics |= {f"{name}_min": low, f"{name}_max": high}
