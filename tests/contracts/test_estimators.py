@@ -12,6 +12,7 @@ from neyman.core.errors import DataError
 from neyman.events import Column, Schema
 from neyman.learning.events import EventNetwork
 from neyman.learning.flows import ConditionalFlow
+from neyman.posterior import estimators
 from neyman.posterior.estimators import Estimator, ExactGrid, FlowEstimator, PriorEstimator
 from neyman.posterior.inputs import Normaliser
 from neyman.posterior.statistics import LearnedStatistic, ScoreStatistic
@@ -180,8 +181,21 @@ def test_same_seed_same_samples(estimator, case):
     first, second, other = (estimator.sample(case.sets, 8, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert (first != other).all()
-    # Draws are independent: also from set to set.
-    assert len(np.unique(first[:, :, 0])) == first[:, :, 0].size
+
+
+def test_draws_are_independent_also_from_set_to_set(estimator, case, rng):
+    one, other = estimator.sample([case.sets[0]] * 2, 2000, rng)[:, :, 0]
+    assert len(np.unique([one, other])) > 3900
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.1
+    assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("at_once", [1, 45, 10**6])
+def test_densities_in_pieces_are_the_same(estimator, case, monkeypatch, at_once):
+    theta = inside(estimator.prior, case.sets, 20)
+    expected = estimator.log_prob(theta, case.sets)
+    monkeypatch.setattr(estimators, "_AT_ONCE", at_once)
+    np.testing.assert_allclose(estimator.log_prob(theta, case.sets), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_what_comes_in_is_not_changed(estimator, case, rng):
