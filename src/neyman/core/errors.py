@@ -5,6 +5,7 @@
     │   ├── ConfigError              a config file: unknown key, wrong type, missing value
     │   ├── DataError                events or parameters: NaN, missing column, out of range
     │   ├── ArtefactError            a trained network on disk: corrupt, foreign, incompatible
+    │   ├── WorkspaceError           a statistical model: bins that do not match, a POI that is not there
     │   └── MissingDependencyError   an extra that is not installed
     └── NumericsError                the computation itself failed: divergence, no convergence
 
@@ -13,9 +14,10 @@ Each says what was found, what was expected, where, and what to try, in at most 
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 
 MAX_LINES = 5
@@ -65,6 +67,10 @@ class ArtefactError(InputError):
     """A trained network on disk that cannot be trusted or does not fit."""
 
 
+class WorkspaceError(InputError):
+    """A workspace, or what is asked of it, that cannot be used."""
+
+
 class MissingDependencyError(InputError):
     """A library that belongs to an extra that is not installed."""
 
@@ -91,3 +97,14 @@ def require(module: str, *, job: str) -> ModuleType:
         raise MissingDependencyError(
             f"{job} needs {module}, which is not installed", hint=f"pip install 'neyman[{job}]'"
         ) from error
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name; empty if none is near.
+
+    Examples:
+        >>> near("mu_sgi", ["lumi", "mu_sig"])
+        "did you mean 'mu_sig'?"
+    """
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean '{found[0]}'?" if found else ""

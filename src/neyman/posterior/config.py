@@ -113,11 +113,14 @@ class StatisticTraining(TrainingConfig):
     """How the set encoder's statistic is learned: end to end on small sets, see decision 3.
 
     Attributes:
+        patience: As everywhere; by default it never stops, since fresh events cannot be learned by heart and most of
+            the gain comes when the learning rate falls, at the end.
         events_per_set: Sizes of the sets.
         events_per_step: Events in a batch.
     """
 
     epochs: int = Field(default=60, ge=1)
+    patience: int = Field(default=60, ge=1)
     events_per_set: tuple[int, int] = (20, 100)
     events_per_step: int = Field(default=12_000, ge=100)
 

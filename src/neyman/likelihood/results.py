@@ -1,0 +1,321 @@
+"""What comes out of a likelihood: frozen, read back from JSON, with the digest of the workspace it came from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from neyman.core.results import Result
+
+Number = float | None
+"""A number; null in JSON where it is not finite or does not exist."""
+Minimiser = Literal["newton", "minuit"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Estimate(_Part):
+    """A parameter at the minimum.
+
+    Attributes:
+        value: Its value.
+        error: Square root of its diagonal entry of the inverse Hessian of −ln L; 0 if fixed, null if undetermined.
+    """
+
+    value: Number
+    error: Number
+
+
+class FitResult(Result):
+    """Base of all results of a model.
+
+    Attributes:
+        workspace: Digest of the workspace.
+        measurement: Name of the measurement.
+        poi: The parameter of interest, if there is one.
+    """
+
+    workspace: str
+    measurement: str
+    poi: str | None
+
+
+class Correlation(_Part):
+    """Correlations of the parameters that are not bin-wise.
+
+    Attributes:
+        names: The parameters, those that were fixed left out.
+        matrix: Row by row.
+    """
+
+    names: list[str]
+    matrix: list[list[Number]]
+
+
+class BestFit(FitResult):
+    """The minimum of −ln L.
+
+    Attributes:
+        converged: Whether it is a minimum.
+        message: What to know about it, and what to try if it is none.
+        twice_nll: −2 ln L, with the constants that pyhf has.
+        parameters: Estimates, in pyhf's order; those of single bins as `name[i]`.
+        correlation: Correlations.
+        minimiser: What found it.
+        steps: How many steps that took.
+        distance: Estimated distance to the minimum, in units of −ln L.
+        at_bounds: Parameters that a bound holds.
+        other_minima: −2 ln L, above this one's, of other minima that other starts led to.
+    """
+
+    converged: bool
+    message: str
+    twice_nll: Number
+    parameters: dict[str, Estimate]
+    correlation: Correlation
+    minimiser: Minimiser
+    steps: int
+    distance: Number
+    at_bounds: list[str]
+    other_minima: list[float]
+
+
+class Interval(_Part):
+    """An interval where −2 ln L, minimised over all else, is below `delta` above its minimum.
+
+    Attributes:
+        lower: Its lower end; null if a bound comes first.
+        upper: Its upper end; null if a bound comes first.
+        delta: 1 for 68.3 %, 3.84 for 95 %.
+    """
+
+    lower: Number
+    upper: Number
+    delta: float
+
+
+class Intervals(FitResult):
+    """Intervals of several parameters.
+
+    Attributes:
+        parameters: Best values.
+        intervals: An interval of each.
+    """
+
+    parameters: dict[str, Number]
+    intervals: dict[str, Interval]
+
+
+class Scan(FitResult):
+    """The profile of −2 ln L over one parameter.
+
+    Attributes:
+        parameter: Its name.
+        best: Where the minimum is.
+        values: Where it was held.
+        delta_twice_nll: −2 ln L above the minimum, all else minimised.
+        stat_only: The same with all constrained parameters held at their best values; null if not asked for.
+        converged: Whether each fit did.
+        interval_68: Where it crosses 1.
+        interval_95: Where it crosses 3.84.
+    """
+
+    parameter: str
+    best: Number
+    values: list[float]
+    delta_twice_nll: list[Number]
+    stat_only: list[Number] | None = None
+    converged: list[bool]
+    interval_68: Interval
+    interval_95: Interval
+
+
+class Contour(FitResult):
+    """The profile of −2 ln L over two parameters.
+
+    Attributes:
+        parameters: Their names.
+        best: Where the minimum is.
+        x: Values of the first.
+        y: Values of the second.
+        delta_twice_nll: One row for each `y`; 2.30 bounds the region of 68.3 %, 5.99 that of 95 %.
+    """
+
+    parameters: tuple[str, str]
+    best: tuple[Number, Number]
+    x: list[float]
+    y: list[float]
+    delta_twice_nll: list[list[Number]]
+
+
+class Impact(_Part):
+    """What one nuisance parameter does to the parameter of interest.
+
+    Attributes:
+        name: The nuisance parameter.
+        value: Its best value.
+        error: Its error.
+        pull: (value − auxiliary) / width of its constraint; null without one.
+        constraint: Its error over the width of its constraint; null without one.
+        postfit_up: Change of the parameter of interest if it is held at value + error.
+        postfit_down: The same at value − error.
+        prefit_up: The same at value + width of its constraint; null without one.
+        prefit_down: The same at value − width.
+    """
+
+    name: str
+    value: Number
+    error: Number
+    pull: Number
+    constraint: Number
+    postfit_up: Number
+    postfit_down: Number
+    prefit_up: Number
+    prefit_down: Number
+
+
+class Impacts(FitResult):
+    """Impacts on the parameter of interest, largest first.
+
+    Attributes:
+        parameter: The parameter of interest.
+        value: Its best value.
+        error: Its error.
+        impacts: One entry for each nuisance parameter.
+        groups: Part of the error that goes, in quadrature, if all parameters of a group are held at their best values.
+        statistical: The error with all constrained parameters held.
+    """
+
+    parameter: str
+    value: Number
+    error: Number
+    impacts: list[Impact]
+    groups: dict[str, Number]
+    statistical: Number
+
+
+class GoodnessOfFit(FitResult):
+    """Distance of the best fit from the saturated model (Baker and Cousins, NIM 221 (1984) 437).
+
+    Attributes:
+        statistic: −2 ln L of the best fit above that of the saturated model.
+        degrees_of_freedom: Bins less parameters that nothing constrains.
+        p_value: Probability of a larger value.
+        method: Whether from a χ² distribution or from pseudo-experiments.
+        toys: How many pseudo-experiments.
+        toy_statistics: Their values.
+    """
+
+    statistic: Number
+    degrees_of_freedom: int
+    p_value: Number
+    method: Literal["asymptotic", "toys"]
+    toys: int = 0
+    toy_statistics: list[Number] = []
+
+
+class Significance(FitResult):
+    """Significance of a signal (arXiv:1007.1727, eq. 12 and 53).
+
+    Attributes:
+        q0: The test statistic.
+        p_value: Probability of as much, without a signal.
+        observed: In standard deviations.
+        expected: Median with a signal of strength 1.
+    """
+
+    q0: Number
+    p_value: Number
+    observed: Number
+    expected: Number
+
+
+class HypothesisTest(FitResult):
+    """CLs of one value of the parameter of interest (arXiv:1007.1727 and J. Phys. G 28 (2002) 2693).
+
+    Attributes:
+        poi_value: The value.
+        cls_obs: CLs of the data.
+        cls_exp: CLs expected without a signal, at −2, −1, 0, 1, 2 standard deviations.
+        cls_exp_error: Statistical error of pseudo-experiments on the median; null with the asymptotic formulae.
+        clsb_obs: p-value of signal and background.
+        clb_obs: 1 less the p-value of background.
+        q_obs: The test statistic q̃.
+        cls_obs_error: Statistical error of pseudo-experiments; null with the asymptotic formulae.
+        method: How.
+        toys: How many pseudo-experiments of each hypothesis.
+    """
+
+    poi_value: float
+    cls_obs: Number
+    cls_exp: list[Number]
+    clsb_obs: Number
+    clb_obs: Number
+    q_obs: Number
+    cls_obs_error: Number = None
+    cls_exp_error: Number = None
+    method: Literal["asymptotic", "toys"] = "asymptotic"
+    toys: int = 0
+
+
+class UpperLimit(FitResult):
+    """Upper limit on the parameter of interest by CLs.
+
+    Attributes:
+        obs: The limit.
+        exp: Limits expected without a signal, at −2, −1, 0, 1, 2 standard deviations.
+        level: One less the confidence level.
+        scan: Values that CLs was computed at on the way, for a plot.
+    """
+
+    obs: Number
+    exp: list[Number]
+    level: float
+    scan: list[HypothesisTest] = []
+
+
+class ParameterToys(_Part):
+    """What pseudo-experiments say of one parameter.
+
+    Attributes:
+        truth: Value they were made with.
+        mean: Mean of the estimates.
+        sd: Standard deviation of the estimates.
+        pull_mean: Mean of (estimate − truth) / error.
+        pull_width: Standard deviation of it.
+        coverage_68: Share whose interval of one error holds the truth.
+        coverage_95: Share whose interval of two errors does.
+    """
+
+    truth: Number
+    mean: Number
+    sd: Number
+    pull_mean: Number
+    pull_width: Number
+    coverage_68: Number
+    coverage_95: Number
+
+
+class Toys(FitResult):
+    """Fits of pseudo-experiments with shifted auxiliary data.
+
+    Attributes:
+        toys: How many.
+        converged: How many fits did; the others are left out of all that follows.
+        seed: The seed.
+        parameters: Summary of each parameter.
+        values: Estimates of the parameter of interest, or of the first parameter if there is none.
+        errors: Their errors.
+        twice_nll: −2 ln L of each, without constants.
+    """
+
+    toys: int
+    converged: int
+    seed: int
+    parameters: dict[str, ParameterToys]
+    values: list[Number]
+    errors: list[Number]
+    twice_nll: list[Number]
