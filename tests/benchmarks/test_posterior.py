@@ -56,7 +56,7 @@ def test_the_committed_validation_meets_its_targets():
     assert report["exact_sets"] >= 300
     trained = [row["estimator"] for row in report["rows"]]
     assert trained.count("scores") == 3
-    assert trained.count("set_encoder") >= 2  # 3 is the aim; the page says how many there are
+    assert trained.count("set_encoder") == 3
     low, high = report["targets"]["sd_ratio"]
     for kind, target in report["targets"]["kl"].items():
         for size, found in report["table"][kind].items():
