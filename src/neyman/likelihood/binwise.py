@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from neyman.likelihood.grid import Grid
 from neyman.likelihood.parameters import Spec, users
@@ -24,11 +24,11 @@ class Pairs(NamedTuple):
         second: Second of them; its parameter stands before the diagonal block. Both orders are there where they fit.
     """
 
-    parameter: Int[Array, " e"] | Int[np.ndarray, " e"]
-    bin: Int[Array, " e"] | Int[np.ndarray, " e"]
+    parameter: Integer[Array, " e"] | Integer[np.ndarray, " e"]
+    bin: Integer[Array, " e"] | Integer[np.ndarray, " e"]
     sample: Float[Array, "s e"] | Float[np.ndarray, "s e"]
-    first: Int[Array, " f"] | Int[np.ndarray, " f"]
-    second: Int[Array, " f"] | Int[np.ndarray, " f"]
+    first: Integer[Array, " f"] | Integer[np.ndarray, " f"]
+    second: Integer[Array, " f"] | Integer[np.ndarray, " f"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ def find_bin_wise(channels: Sequence[Spec], grid: Grid, starts: Mapping[str, int
             for channel, sample, _ in users(channels, kind, name):
                 bins = grid.slice(channel)
                 if kind == "staterror" and channel["name"] not in offset:
-                    offset[channel["name"]] = sum(grid.starts[grid.names.index(c) + 1] - grid.starts[grid.names.index(c)] for c in offset)
+                    offset[channel["name"]] = sum(
+                        grid.starts[grid.names.index(c) + 1] - grid.starts[grid.names.index(c)] for c in offset
+                    )
                 first = starts[name] + offset.get(channel["name"], 0)
                 row = grid.row(channel, sample)
                 entries += [(first + index, row, at) for index, at in enumerate(range(bins.start, bins.stop))]

@@ -6,7 +6,7 @@
 | `THOROUGH` | 2 | 1/3 |
 | XLA's default | 3 | 1/3 |
 
-A single fit, and a thousand of a small model, are over before `THOROUGH` has paid for itself (`benchmarks/fit_binned.py`).
+A single fit, and a thousand of a small model, are over before `THOROUGH` has paid for itself.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float
 
 from neyman.core.random import stream
 from neyman.likelihood.data import Data
+from neyman.likelihood.derivatives import Derivatives, full_hessian
 from neyman.likelihood.minuit import migrad
 from neyman.likelihood.model import Model, Parameters
 from neyman.likelihood.newton import Minimum, Problem, minimise
 from neyman.likelihood.results import BestFit, Correlation, Estimate, Minimiser
-from neyman.likelihood.terms import Derivatives, full_hessian
 
 if TYPE_CHECKING:
     from neyman.likelihood.results import Contour, Impacts, Intervals, Scan
@@ -54,7 +54,8 @@ class Fit:
     @property
     def errors(self) -> Float[np.ndarray, " p"]:
         """Errors of all parameters."""
-        return np.sqrt(np.diagonal(self.covariance))
+        root: Float[np.ndarray, " p"] = np.sqrt(np.diagonal(self.covariance))
+        return root
 
     @property
     def parameters(self) -> dict[str, Estimate]:
@@ -126,20 +127,20 @@ def fit(
     found = newton(0, max(1, starts))
     if minimiser == "minuit":
         second = migrad(tables, layout, problem)
-        if abs(second.value - found[0][0].value) > DISAGREE or not found[0][0].converged:
+        if abs(float(second.value) - float(found[0][0].value)) > DISAGREE or not found[0][0].converged:
             found += newton(1, _RESCUES)
             more = [migrad(tables, layout, _from(problem, index)) for index in range(1, _RESCUES)]
             second = _best([(each, None) for each in (second, *more)])[0]
         lowest = _best(found)[0]
-        if lowest.converged and lowest.value < second.value - DISAGREE:
+        if lowest.converged and float(lowest.value) < float(second.value) - DISAGREE:
             found = [(second, None), *found]
         else:
-            return _finish(model, data, problem, (second, None), found, minimiser)
+            return _finish(model, data, problem, (second, None), found=found, minimiser=minimiser)
     elif not any(each.converged for each, _ in found):
         found += newton(1, _RESCUES)
         if not any(each.converged for each, _ in found):
             found.append((migrad(tables, layout, problem), None))
-    return _finish(model, data, problem, _best(found), found, minimiser)
+    return _finish(model, data, problem, _best(found), found=found, minimiser=minimiser)
 
 
 def make_problem(
@@ -178,13 +179,15 @@ def _best(found: Sequence[_Found]) -> _Found:
 
 
 def _finish(
-    model: Model, data: Data, problem: Problem, chosen: _Found, found: Sequence[_Found], minimiser: Minimiser
+    model: Model, data: Data, problem: Problem, chosen: _Found, *, found: Sequence[_Found], minimiser: Minimiser
 ) -> Fit:
     best, derivatives = chosen
     theta = model.restored(np.asarray(best.theta))
     fixed = model.restored(np.asarray(problem.fixed))
     free = model.restored(np.asarray(best.free))
-    hessian = model.hessian(theta, data) / 2 if derivatives is None else model.restored_matrix(full_hessian(derivatives))
+    hessian = (
+        model.hessian(theta, data) / 2 if derivatives is None else model.restored_matrix(full_hessian(derivatives))
+    )
     covariance = invert(hessian, fixed=fixed, free=free)
     errors = np.sqrt(np.where(np.diagonal(covariance) >= 0, np.diagonal(covariance), np.nan))
     low, high = model.bounds.T

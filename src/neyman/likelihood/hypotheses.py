@@ -106,7 +106,9 @@ class Reference:
         held[self.poi] = True
         start = np.tile(self.background, (2 * count, 1))
         start[:, self.poi] = np.tile(values, 2)
-        share = np.clip(start[:count, self.poi] / self.best[self.poi], 0, 1) if self.best[self.poi] > 0 else np.zeros(count)
+        share = (
+            np.clip(start[:count, self.poi] / self.best[self.poi], 0, 1) if self.best[self.poi] > 0 else np.zeros(count)
+        )
         along = self.background + share[:, None] * (self.best - self.background)
         start[:count] = np.where(np.arange(len(self.best)) == self.poi, start[:count], along)
         found = fit_many(self.model, [self.data] * count + [self.asimov] * count, start, fixed=held)
@@ -151,7 +153,8 @@ def tail_probabilities(
 def expected_cls(q_asimov: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 5"]:
     """CLs expected without a signal, at −2 to 2 standard deviations (eq. 89)."""
     bands = -np.array(BANDS, float)
-    return norm.sf(bands + np.sqrt(q_asimov)[:, None]) / norm.sf(bands)
+    cls: Float[np.ndarray, "n 5"] = norm.sf(bands + np.sqrt(q_asimov)[:, None]) / norm.sf(bands)
+    return cls
 
 
 def hypothesis_tests(model: Model, values: Sequence[float], data: Data | None = None) -> list[HypothesisTest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from neyman.core.errors import InputError
 from neyman.likelihood.fitting import Fit
@@ -75,7 +75,7 @@ def impacts(
     )
 
 
-def _moved(fit: Fit, poi: int, places: np.ndarray, by: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:  # type: ignore[type-arg]
+def _moved(fit: Fit, poi: int, places: Int[np.ndarray, " n"], by: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
     """Changes of the parameter of interest with parameters held up and down; not a number where `by` is none."""
     change = np.full((len(places), 2), np.nan)
     rows = np.flatnonzero(np.isfinite(by))

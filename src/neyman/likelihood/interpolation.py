@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
-from neyman.likelihood.precision import jnp
+from neyman.likelihood.precision import Floats, jnp
 
 HistosysCode = Literal["code0", "code2", "code4p"]
 NormsysCode = Literal["code1", "code4"]
@@ -40,8 +40,6 @@ _MATCH = np.linalg.inv(
     )
 )
 
-ArrayLike = Float[Array, "..."] | Float[np.ndarray, "..."]
-
 
 class Shift(NamedTuple):
     """What Δ(α) of a template needs: arrays of shape (parameters, ...).
@@ -53,10 +51,10 @@ class Shift(NamedTuple):
         down: Slope below.
     """
 
-    odd: ArrayLike
-    even: ArrayLike
-    up: ArrayLike
-    down: ArrayLike
+    odd: Floats
+    even: Floats
+    up: Floats
+    down: Floats
 
 
 class Factor(NamedTuple):
@@ -68,21 +66,21 @@ class Factor(NamedTuple):
         down: Logarithm of the factor at α = −1.
     """
 
-    inside: ArrayLike
-    up: ArrayLike
-    down: ArrayLike
+    inside: Floats
+    up: Floats
+    down: Floats
 
 
 class Interpolated(NamedTuple):
     """A value with its first and second derivative in α."""
 
-    value: Float[Array, "..."]
-    first: Float[Array, "..."]
-    second: Float[Array, "..."]
+    value: Floats
+    first: Floats
+    second: Floats
 
 
 def shift(
-    lo: Float[np.ndarray, "..."], nominal: Float[np.ndarray, "..."], hi: Float[np.ndarray, "..."], code: HistosysCode
+    lo: Float[np.ndarray, ...], nominal: Float[np.ndarray, ...], hi: Float[np.ndarray, ...], code: HistosysCode
 ) -> Shift:
     """Prepare Δ(α) from templates at α = −1, 0 and 1."""
     up, down = hi - nominal, nominal - lo
@@ -92,7 +90,7 @@ def shift(
     return Shift(mean, half / 8, up, down)
 
 
-def factor(lo: Float[np.ndarray, "..."], hi: Float[np.ndarray, "..."]) -> Factor:
+def factor(lo: Float[np.ndarray, ...], hi: Float[np.ndarray, ...]) -> Factor:
     """Prepare f(α) from the factors at α = −1 and 1, both positive."""
     up, down = np.log(hi), np.log(lo)
     edges = np.stack([hi - 1, lo - 1, up * hi, -down * lo, up**2 * hi, down**2 * lo])
@@ -115,8 +113,9 @@ def shifted(data: Shift, alpha: Float[Array, "k ..."], side: Float[Array, "k ...
         return Interpolated(slope * alpha, slope + zero, zero)
     above, below = alpha > 1, alpha < -1
     if code == "code2":
-        line_up, inside = up * (alpha - 1), Interpolated(
-            alpha * (odd + even * alpha), odd + 2 * even * alpha, 2 * even + zero
+        line_up, inside = (
+            up * (alpha - 1),
+            Interpolated(alpha * (odd + even * alpha), odd + 2 * even * alpha, 2 * even + zero),
         )
     else:
         square = alpha * alpha
@@ -139,20 +138,18 @@ def scaled(data: Factor, alpha: Float[Array, "k ..."], side: Float[Array, "k ...
     outside = jnp.exp(rate * alpha)
     if code == "code1":
         return Interpolated(outside, rate * outside, rate * rate * outside)
-    value = first = second = jnp.zeros_like(outside)
-    for power in range(6, 0, -1):  # Horner's scheme for the polynomial and its derivatives
-        c = data.inside[power - 1]
-        value = value * alpha + c
-        first = first * alpha + power * c
-        if power > 1:
-            second = second * alpha + power * (power - 1) * c
+    powers = jnp.cumprod(jnp.stack([jnp.ones_like(alpha), *[alpha] * 5]), axis=0)
+    order = np.arange(1.0, 7.0).reshape(-1, *[1] * data.up.ndim)
+    value = (data.inside * powers).sum(0) * alpha
+    first = (data.inside * order * powers).sum(0)
+    second = (data.inside[1:] * (order * (order - 1))[1:] * powers[:-1]).sum(0)
     beyond = jnp.abs(alpha) >= 1
     return Interpolated(
-        jnp.where(beyond, outside, 1 + value * alpha),
+        jnp.where(beyond, outside, 1 + value),
         jnp.where(beyond, rate * outside, first),
         jnp.where(beyond, rate * rate * outside, second),
     )
 
 
-def _above(alpha: Float[Array, "..."], side: Float[Array, "..."]) -> Array:
+def _above(alpha: Float[Array, ...], side: Float[Array, ...]) -> Array:
     return jnp.where(alpha == 0, side > 0, alpha > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import norm
 
 from neyman.core.errors import InputError, NumericsError
@@ -69,7 +70,7 @@ def _which(test: HypothesisTest, index: int) -> float:
     return max(float(value if value is not None else 0.0), 1e-300)
 
 
-def _first_guess(reference: Reference, level: float) -> np.ndarray:  # type: ignore[type-arg]
+def _first_guess(reference: Reference, level: float) -> Float[np.ndarray, " 6"]:
     """Limits as if the estimate were normal with a known error (arXiv:1007.1727, eq. 87 and 89)."""
     upper = reference.model.bounds[reference.poi, 1]
     probe = min(1.0, 0.5 * upper)
@@ -82,4 +83,5 @@ def _first_guess(reference: Reference, level: float) -> np.ndarray:  # type: ign
     bands = np.array([0, -2, -1, 0, 1, 2], float)
     guess = sigma * (norm.isf(level * norm.cdf(bands)) + bands)
     guess[0] = max(guess[0] + reference.best[reference.poi], 0.1 * sigma)
-    return np.maximum(guess, 1e-3 * sigma)
+    positive: Float[np.ndarray, " 6"] = np.maximum(guess, 1e-3 * sigma)
+    return positive

@@ -56,7 +56,7 @@ def fit_many(
     count = max(len(theta), len(held), len(main))
     low, high = (model.bounds if bounds is None else bounds)[order].T
 
-    def repeated(array: Float[np.ndarray, "..."] | Bool[np.ndarray, "..."]) -> np.ndarray:  # type: ignore[type-arg]
+    def repeated(array: Float[np.ndarray, ...] | Bool[np.ndarray, ...]) -> np.ndarray:
         return np.broadcast_to(array, (count, array.shape[-1]))
 
     problems = Problem(
@@ -67,10 +67,10 @@ def fit_many(
         repeated(high[None]),
         repeated(held[:, order]),
     )
-    found = minimise_many(model.tables, model.compiled.layout, problems)
+    found, variance = minimise_many(model.tables, model.compiled.layout, problems)
     return Fits(
         model.restored(np.asarray(found.theta)),
         np.asarray(found.value),
-        model.restored(np.asarray(found.variance)),
+        model.restored(variance),
         np.asarray(found.converged),
     )

@@ -50,5 +50,4 @@ def migrad(tables: Tables, layout: Layout, problem: Problem, *, tolerance: float
     theta = np.array(engine.values)
     slope = gradient(theta)
     held = fixed | ((theta <= lower) & (slope > 0)) | ((theta >= upper) & (slope < 0))
-    variance = np.where(fixed, 0.0, np.array(engine.errors) ** 2)
-    return Minimum(theta, engine.fval, engine.fmin.edm, engine.nfcn, engine.valid, ~held, variance)
+    return Minimum(theta, engine.fval, engine.fmin.edm, engine.nfcn, engine.valid, ~held)

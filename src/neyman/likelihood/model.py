@@ -8,18 +8,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import gammaln, xlogy
 
 from neyman.core.errors import WorkspaceError
 from neyman.likelihood.compilation import QUICK
 from neyman.likelihood.data import Data
+from neyman.likelihood.derivatives import Derivatives, derivatives, full_hessian
 from neyman.likelihood.grid import Grid
 from neyman.likelihood.interpolation import HistosysCode, NormsysCode
 from neyman.likelihood.parameters import ParameterSet, build_parameter_sets, find
 from neyman.likelihood.precision import jax
 from neyman.likelihood.tables import Compiled, Tables, compile_tables
-from neyman.likelihood.terms import Derivatives, derivatives, expected_yields, full_hessian
+from neyman.likelihood.terms import expected_yields
 from neyman.likelihood.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ class Model:
     @cached_property
     def tables(self) -> Tables:
         """The arrays, where JAX computes."""
-        return jax.device_put(self.compiled.tables)
+        tables: Tables = jax.device_put(self.compiled.tables)
+        return tables
 
     def index(self, name: str) -> int:
         """The number of a parameter.
@@ -208,7 +210,7 @@ class Model:
         theta = self.vector(parameters)[self.compiled.order]
         main, auxiliary = self.arranged(data or self.observed)
         found: Derivatives = _derivatives(
-            self.tables, self.compiled.layout, theta, np.ones(len(theta)), main, auxiliary, True
+            self.tables, self.compiled.layout, theta, side=np.ones(len(theta)), main=main, auxiliary=auxiliary
         )
         return found
 
@@ -237,7 +239,7 @@ class Model:
             raise WorkspaceError(f"{data.main.min():g} events in a bin", expected="zero or more")
         return data.main, data.auxiliary[self.compiled.auxiliary]
 
-    def restored(self, theta: Float[np.ndarray, "... p"]) -> Float[np.ndarray, "... p"]:
+    def restored(self, theta: Shaped[np.ndarray, "... p"]) -> Shaped[np.ndarray, "... p"]:
         """Parameters in the order of the tables, put into the workspace's order."""
         found = np.empty_like(theta)
         found[..., self.compiled.order] = theta

@@ -1,9 +1,10 @@
 """Trust-region Newton with the exact Hessian, within bounds; written for one fit, and compiled for many at once.
 
-Each step solves (H + λ|diag H|) p = −g for the parameters that are free to move: λ is zero near the minimum, and grows
-while a step does not lower the function as its quadratic model has promised (Moré, 1978). Far from the minimum, or where
-the exact Hessian is not positive definite, the expected one takes its place. Bounds are kept by projection (Bertsekas, SIAM J. Control Optim. 20 (1982) 221). Bin-wise parameters are
-eliminated first, so a step costs as much as the others are many.
+Each step solves (H + λ|diag H|) p = −g for the parameters that are free to move: λ is zero near the minimum, and
+grows while a step does not lower the function as its quadratic model has promised (Moré, Lect. Notes Math. 630 (1978)
+105). Far from the minimum, or where the exact Hessian is not positive definite, the expected one takes its place.
+Bounds are kept by projection (Bertsekas, SIAM J. Control Optim. 20 (1982) 221). Bin-wise parameters are eliminated
+first, so that the others decide what a step costs.
 
 At a kink (interpolation codes 0 and 1, α = 0) the two one-sided derivatives decide: the parameter moves to a side that
 goes down, or stays if neither does.
@@ -11,16 +12,16 @@ goes down, or stays if neither does.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from neyman.likelihood.compilation import QUICK, THOROUGH, worth_compiling
-from neyman.likelihood.precision import jax, jnp
+from neyman.likelihood.derivatives import Derivatives, derivatives
+from neyman.likelihood.precision import Bools, Floats, Ints, jax, jnp
 from neyman.likelihood.tables import Layout, Tables
-from neyman.likelihood.terms import Auxiliary, Derivatives, Main, Vector, derivatives
+from neyman.likelihood.terms import Auxiliary, Main, Vector
 
 TOLERANCE = 1e-10
 """Estimated distance to the minimum, in units of −ln L, below which a fit has converged."""
@@ -48,7 +49,7 @@ class Problem(NamedTuple):
     start: Vector
     lower: Vector
     upper: Vector
-    fixed: Bool[Array, " p"]
+    fixed: Bools
 
 
 class Minimum(NamedTuple):
@@ -61,17 +62,14 @@ class Minimum(NamedTuple):
         steps: How many steps were tried.
         converged: Whether `distance` is below the tolerance and the Hessian of the free parameters positive definite.
         free: Parameters that were free to move at the end: neither fixed nor held by a bound or a kink.
-        variance: Diagonal of the inverse Hessian of the parameters that are not fixed; 0 for those that are, not a
-            number if the Hessian is not positive definite.
     """
 
-    theta: Float[Array, "*n p"]
-    value: Float[Array, "*n"]
-    distance: Float[Array, "*n"]
-    steps: Int[Array, "*n"]
-    converged: Bool[Array, "*n"]
-    free: Bool[Array, "*n p"]
-    variance: Float[Array, "*n p"]
+    theta: Floats
+    value: Floats
+    distance: Floats
+    steps: Ints
+    converged: Bools
+    free: Bools
 
 
 class _State(NamedTuple):
@@ -91,18 +89,37 @@ class _State(NamedTuple):
     done: Bool[Array, ""]
 
 
-def minimise_one(tables: Tables, layout: Layout, problem: Problem) -> tuple[Minimum, Derivatives]:
-    """Minimise −ln L; to be compiled, and mapped over many problems. Also gives the derivatives at the end."""
+def _minimise(tables: Tables, layout: Layout, problems: Problem) -> tuple[Minimum, Derivatives]:
+    """Minimise problems side by side, each array with a first axis over them, until the last has ended."""
+
+    def going(state: _State) -> Bool[Array, " n"]:
+        return ~state.done & (state.steps < MOST_STEPS)
+
+    def body(state: _State) -> _State:
+        moved = jax.vmap(lambda problem, one: _step(tables, layout, problem, one))(problems, state)
+        more = going(state)
+        kept: _State = jax.tree.map(lambda new, old: jnp.where(_aligned(more, new), new, old), moved, state)
+        return kept
+
+    state = jax.vmap(lambda problem: _begin(layout, problem))(problems)
+    end = jax.lax.while_loop(lambda state: going(state).any(), body, state)
+    blocked = _blocked(problems, end.theta, end.found.gradient)
+    converged = end.done & (end.distance < TOLERANCE)
+    return Minimum(end.theta, end.found.value, end.distance, end.steps, converged, ~end.held & ~blocked), end.found
+
+
+def _aligned(flags: Array, array: Array) -> Array:
+    return flags.reshape(flags.shape + (1,) * (array.ndim - 1))
+
+
+def _begin(layout: Layout, problem: Problem) -> _State:
     start = jnp.where(problem.fixed, problem.start, jnp.clip(problem.start, problem.lower, problem.upper))
     size, dense, nothing = layout.size, layout.dense, jnp.zeros(())
-    unknown = Derivatives(
-        nothing + jnp.inf, jnp.zeros(size), jnp.zeros((size, dense)), jnp.zeros(size - dense)
-    )
-    state = _State(
+    return _State(
         theta=start,
         side=jnp.ones(size),
         held=jnp.asarray(problem.fixed),
-        found=unknown,
+        found=Derivatives(nothing + jnp.inf, jnp.zeros(size), jnp.zeros((size, dense)), jnp.zeros(size - dense)),
         trial=start,
         promised=nothing,
         damping=nothing,
@@ -112,51 +129,73 @@ def minimise_one(tables: Tables, layout: Layout, problem: Problem) -> tuple[Mini
         steps=jnp.zeros((), int),
         done=jnp.zeros((), bool),
     )
-    end = jax.lax.while_loop(
-        lambda s: ~s.done & (s.steps < MOST_STEPS), partial(_step, tables, layout, problem), state
-    )
-    free = ~end.held & ~_blocked(problem, end.theta, end.found.gradient)
-    variance = _variance(layout, end.found, ~jnp.asarray(problem.fixed))
-    converged = end.done & (end.distance < TOLERANCE)
-    return Minimum(end.theta, end.found.value, end.distance, end.steps, converged, free, variance), end.found
 
 
-def _many(tables: Tables, layout: Layout, problems: Problem) -> Minimum:
-    return jax.vmap(lambda problem: minimise_one(tables, layout, problem)[0])(problems)
-
-
-_quick, _quick_many, _thorough_many = (
-    jax.jit(function, static_argnames="layout", compiler_options=options)
-    for function, options in ((minimise_one, QUICK), (_many, QUICK), (_many, THOROUGH))
+_quick, _thorough = (
+    jax.jit(_minimise, static_argnames="layout", compiler_options=options) for options in (QUICK, THOROUGH)
 )
 
 
 def minimise(tables: Tables, layout: Layout, problem: Problem) -> tuple[Minimum, Derivatives]:
-    """`minimise_one`, compiled."""
-    found: tuple[Minimum, Derivatives] = jax.device_get(_quick(tables, layout, problem))
-    return found
+    """Minimise −ln L; also gives the derivatives at the minimum."""
+    found = jax.device_get(_quick(tables, layout, Problem(*(np.asarray(array)[None] for array in problem))))
+    alone: tuple[Minimum, Derivatives] = jax.tree.map(lambda array: array[0], found)
+    return alone
 
 
-def minimise_many(tables: Tables, layout: Layout, problems: Problem) -> Minimum:
+def minimise_many(tables: Tables, layout: Layout, problems: Problem) -> tuple[Minimum, Float[np.ndarray, "n p"]]:
     """Minimise many problems; each array of `problems` has a first axis more, over them.
 
     A few are done one by one, with the code that is compiled already. Many are done in batches of one size, so that the
     code is compiled once and its data stay in the cache.
+
+    Returns:
+        The minima, and the variance of each parameter, shape (N, P); see `variances`.
     """
     count = len(problems.start)
-    if count < _FEW:
-        found = [minimise(tables, layout, Problem(*(array[i] for array in problems)))[0] for i in range(count)]
-        return Minimum(*(np.stack(arrays) for arrays in zip(*found, strict=True)))
     rows = len(tables.linear) + len(tables.factor_parameter) + len(tables.shift_parameter) + 1
     size = int(tables.nominal.size) * rows
-    compiled = _thorough_many if worth_compiling(fits=count, size=size) else _quick_many
-    batch = min(_FEW, max(1, _BATCH // size))
-    parts = []
+    compiled = _thorough if worth_compiling(fits=count, size=size) else _quick
+    batch = min(_FEW, max(1, _BATCH // size)) if count >= _FEW else 1
+    minima, errors = [], []
     for begin in range(0, count, batch):
         which = np.minimum(np.arange(begin, begin + batch), count - 1)  # the last batch repeats its last problem
-        part = jax.device_get(compiled(tables, layout, Problem(*(array[which] for array in problems))))
-        parts.append([array[: count - begin] for array in part])
-    return Minimum(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        found = jax.device_get(compiled(tables, layout, Problem(*(array[which] for array in problems))))
+        found = jax.tree.map(lambda array: array[: count - begin], found)  # noqa: B023
+        minima.append(found[0])
+        errors.append(variances(found[1], np.asarray(problems.fixed[begin : begin + batch])[: count - begin]))
+    return Minimum(*(np.concatenate(arrays) for arrays in zip(*minima, strict=True))), np.concatenate(errors)
+
+
+def variances(found: Derivatives, fixed: Bool[np.ndarray, "n p"]) -> Float[np.ndarray, "n p"]:
+    """Diagonal of the inverse Hessian of the parameters that are not fixed.
+
+    It is 0 for those that are, and not a number for all if the Hessian is not positive definite.
+
+    Args:
+        found: Derivatives of N problems, each array with a first axis more.
+        fixed: Which parameters are fixed.
+    """
+    columns, tail = np.asarray(found.columns), np.asarray(found.diagonal)
+    d = columns.shape[2]
+    free = ~np.asarray(fixed)
+    head = free[:, :d]
+    block = np.where(head[:, :, None] & head[:, None, :], columns[:, :d], 0.0) + np.eye(d) * ~head[:, None, :]
+    across = np.where(free[:, d:, None] & head[:, None, :], columns[:, d:], 0.0)
+    diagonal = np.where(free[:, d:], tail, 1.0)
+    variance = np.full(free.shape, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = across / diagonal[:, :, None]
+        inner = block - np.swapaxes(across, 1, 2) @ scaled
+    for i in np.flatnonzero((diagonal > 0).all(1)):
+        try:
+            factor = np.linalg.cholesky(inner[i])
+        except np.linalg.LinAlgError:
+            continue
+        root = np.linalg.inv(factor)
+        along = scaled[i] @ root.T
+        variance[i] = np.concatenate([(root**2).sum(0), 1 / diagonal[i] + (along**2).sum(1)])
+    return np.where(free, variance, np.where(np.isnan(variance), np.nan, 0.0))
 
 
 def _look(
@@ -165,7 +204,9 @@ def _look(
     """Derivatives at a point; at a kink on the side that goes down, with the parameter held if there is none."""
 
     def at(side: Float[Array, " p"]) -> Derivatives:
-        return derivatives(tables, layout, theta, side, problem.main, problem.auxiliary, exact)
+        return derivatives(
+            tables, layout, theta, side=side, main=problem.main, auxiliary=problem.auxiliary, exact=exact
+        )
 
     right = jnp.ones_like(theta)
     if not layout.kinked:
@@ -173,7 +214,7 @@ def _look(
     kink = tables.kink & (theta == 0)
     up, down = at(right).gradient, at(-right).gradient
     side = jnp.where(kink & (up >= 0), -1.0, 1.0)
-    held = problem.fixed | (kink & (up >= 0) & (down <= 0))
+    held = jnp.asarray(problem.fixed) | (kink & (up >= 0) & (down <= 0))
     return side, held, at(side)
 
 
@@ -237,47 +278,23 @@ def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _S
     )
 
 
-class _Factored(NamedTuple):
-    """The Hessian of the free parameters, factored; the others have a one on the diagonal."""
-
-    scaled: Float[Array, "l d"]
-    diagonal: Float[Array, " l"]
-    factor: Float[Array, "d d"]
-    definite: Bool[Array, ""]
-
-
-def _factored(layout: Layout, found: Derivatives, free: Array, damping: Array) -> _Factored:
+def _solve(layout: Layout, found: Derivatives, free: Array, damping: Array) -> tuple[Array, Array]:
+    """The damped Newton step of the free parameters, and whether the damped Hessian is positive definite."""
     d = layout.dense
+    gradient = jnp.where(free, found.gradient, 0.0)
     head, tail = free[:d], free[d:]
     block = jnp.where(head[:, None] & head, found.columns[:d], 0.0)
-    # a parameter that nothing depends on gets no step, and no error: its variance is infinite
+    # the floor is for a parameter that nothing depends on: it gets no step
     block = block + jnp.diag(jnp.where(head, damping * (jnp.abs(jnp.diagonal(block)) + _FLOOR), 1.0))
     across = jnp.where(tail[:, None] & head, found.columns[d:], 0.0)
     diagonal = found.diagonal + damping * (jnp.abs(found.diagonal) + _FLOOR)
     diagonal = jnp.where(tail, diagonal, 1.0)
     scaled = across / diagonal[:, None]
-    factor = jnp.linalg.cholesky(block - across.T @ scaled)
-    return _Factored(scaled, diagonal, factor, jnp.all(jnp.isfinite(factor)) & jnp.all(diagonal > 0))
-
-
-def _solve(layout: Layout, found: Derivatives, free: Array, damping: Array) -> tuple[Array, Array]:
-    """The damped Newton step of the free parameters, and whether the damped Hessian is positive definite."""
-    d = layout.dense
-    gradient = jnp.where(free, found.gradient, 0.0)
-    f = _factored(layout, found, free, damping)
-    first = -jax.scipy.linalg.cho_solve((f.factor, True), gradient[:d] - f.scaled.T @ gradient[d:])
-    rest = -(gradient[d:] / f.diagonal + f.scaled @ first)
-    return jnp.where(f.definite, jnp.concatenate([first, rest]), 0.0), f.definite
-
-
-def _variance(layout: Layout, found: Derivatives, free: Array) -> Array:
-    """Diagonal of the inverse Hessian of the free parameters."""
-    d = layout.dense
-    f = _factored(layout, found, free, jnp.zeros(()))
-    inverse = jax.scipy.linalg.cho_solve((f.factor, True), jnp.eye(d))
-    rest = 1 / f.diagonal + ((f.scaled @ inverse) * f.scaled).sum(1)
-    variance = jnp.concatenate([jnp.diagonal(inverse), rest])
-    return jnp.where(f.definite, jnp.where(free, variance, 0.0), jnp.nan)
+    factor = jax.lax.linalg.cholesky(block - across.T @ scaled, symmetrize_input=False)
+    definite = jnp.all(jnp.isfinite(factor)) & jnp.all(diagonal > 0)
+    first = -jax.scipy.linalg.cho_solve((factor, True), gradient[:d] - scaled.T @ gradient[d:])
+    rest = -(gradient[d:] / diagonal + scaled @ first)
+    return jnp.where(definite, jnp.concatenate([first, rest]), 0.0), definite
 
 
 def _times(layout: Layout, found: Derivatives, vector: Array) -> Array:

@@ -102,21 +102,23 @@ def users(channels: Sequence[Spec], kind: str, name: str) -> list[tuple[Spec, Sp
 
 def _required(kind: str, name: str, channels: Sequence[Spec]) -> list[ParameterSet]:
     found = users(channels, kind, name)
-    if kind in ("histosys", "normsys"):
-        return [_one(name, 0.0, (-5.0, 5.0), constraint="normal", auxdata=0.0, width=1.0)]
-    if kind == "normfactor":
-        return [_one(name, 1.0, (0.0, 10.0))]
-    if kind == "lumi":  # its values have no defaults; a workspace that lacks them is refused when it is read
-        return [_one(name, np.nan, (np.nan, np.nan), constraint="normal", auxdata=np.nan, width=np.nan)]
+    _, sample, modifier = found[0]
+    if kind == "polynomial":
+        parameters = dict.fromkeys(p for _, _, modifier in found for p in modifier["data"]["parameters"])
+        return [_one(parameter, 1.0, (-10.0, 10.0)) for parameter in parameters]
     if kind == "shapefactor":
-        return [_each(name, max(len(sample["data"]) for _, sample, _ in found), lowest=0.0)]
-    if kind == "shapesys":
-        _, sample, modifier = found[0]
-        return [_shapesys(name, np.asarray(sample["data"], float), np.asarray(modifier["data"], float))]
-    if kind == "staterror":
-        return [_staterror(name, channels)]
-    parameters = dict.fromkeys(p for _, _, modifier in found for p in modifier["data"]["parameters"])
-    return [_one(parameter, 1.0, (-10.0, 10.0)) for parameter in parameters]
+        made = _each(name, max(len(sample["data"]) for _, sample, _ in found), lowest=0.0)
+    elif kind == "shapesys":
+        made = _shapesys(name, np.asarray(sample["data"], float), np.asarray(modifier["data"], float))
+    elif kind == "staterror":
+        made = _staterror(name, channels)
+    elif kind == "normfactor":
+        made = _one(name, 1.0, (0.0, 10.0))
+    elif kind == "lumi":  # its values have no defaults; a workspace that lacks them is refused when it is read
+        made = _one(name, np.nan, (np.nan, np.nan), constraint="normal", auxdata=np.nan, width=np.nan)
+    else:
+        made = _one(name, 0.0, (-5.0, 5.0), constraint="normal", auxdata=0.0, width=1.0)
+    return [made]
 
 
 def _one(
@@ -130,7 +132,8 @@ def _one(
 ) -> ParameterSet:
     aux = np.zeros(0) if auxdata is None else np.array([auxdata])
     widths = np.zeros(0) if width is None else np.array([width])
-    return ParameterSet(name, True, np.array([init]), np.array([bounds]), np.zeros(1, bool), constraint, aux, widths)
+    scalar = True
+    return ParameterSet(name, scalar, np.array([init]), np.array([bounds]), np.zeros(1, bool), constraint, aux, widths)
 
 
 def _each(
@@ -143,9 +146,10 @@ def _each(
     auxdata: Float[np.ndarray, " m"] | None = None,
     widths: Float[np.ndarray, " m"] | None = None,
 ) -> ParameterSet:
+    scalar = False
     return ParameterSet(
         name,
-        False,
+        scalar,
         np.ones(size),
         np.tile([lowest, 10.0], (size, 1)),
         np.zeros(size, bool) if fixed is None else fixed,
@@ -187,7 +191,7 @@ def _staterror(name: str, channels: Sequence[Spec]) -> ParameterSet:
 
 
 def _configured(found: ParameterSet, setting: Spec) -> ParameterSet:
-    def values(key: str, default: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    def values(key: str, default: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
         if key not in setting:
             return default
         given = np.asarray(setting[key], float)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from neyman.core.results import Result
 
@@ -36,11 +36,13 @@ class FitResult(Result):
         workspace: Digest of the workspace.
         measurement: Name of the measurement.
         poi: The parameter of interest, if there is one.
+        blinded: Whether values are shifted or left out, see `neyman.fit.blinding`.
     """
 
     workspace: str
     measurement: str
     poi: str | None
+    blinded: bool = False
 
 
 class Correlation(_Part):
@@ -214,7 +216,7 @@ class GoodnessOfFit(FitResult):
     p_value: Number
     method: Literal["asymptotic", "toys"]
     toys: int = 0
-    toy_statistics: list[Number] = []
+    toy_statistics: list[Number] = Field(default_factory=list)
 
 
 class Significance(FitResult):
@@ -274,7 +276,37 @@ class UpperLimit(FitResult):
     obs: Number
     exp: list[Number]
     level: float
-    scan: list[HypothesisTest] = []
+    scan: list[HypothesisTest] = Field(default_factory=list)
+
+
+class Region(_Part):
+    """Expected and observed events of one channel.
+
+    Attributes:
+        name: The channel.
+        samples: Expected events of each sample in each bin.
+        error: Uncertainty of their sum in each bin.
+        total_error: Uncertainty of the sum over bins.
+        data: Observed events in each bin.
+    """
+
+    name: str
+    samples: dict[str, list[Number]]
+    error: list[Number]
+    total_error: Number
+    data: list[Number]
+
+
+class Regions(FitResult):
+    """Expected events of all channels.
+
+    Attributes:
+        stage: `prefit`, or `postfit`.
+        regions: The channels.
+    """
+
+    stage: Literal["prefit", "postfit"]
+    regions: list[Region]
 
 
 class ParameterToys(_Part):

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
 from neyman.likelihood.binwise import Pairs, find_bin_wise
 from neyman.likelihood.grid import Grid
 from neyman.likelihood.interpolation import KINKED, Factor, HistosysCode, NormsysCode, Shift, factor, shift
 from neyman.likelihood.parameters import ParameterSet, Spec, users
-
-Floats = Float[Array, "..."] | Float[np.ndarray, "..."]
-Ints = Int[Array, "..."] | Int[np.ndarray, "..."]
-Bools = Bool[Array, "..."] | Bool[np.ndarray, "..."]
+from neyman.likelihood.precision import Bools, Floats, Ints
 
 
 class Polynomials(NamedTuple):
@@ -135,7 +132,9 @@ def compile_tables(
 ) -> Compiled:
     """Turn channels, sorted by name, and their parameters into arrays."""
     grid = Grid.of(channels)
-    starts = dict(zip([each.name for each in sets], np.cumsum([0, *(each.size for each in sets)]).tolist(), strict=False))
+    starts = dict(
+        zip([each.name for each in sets], np.cumsum([0, *(each.size for each in sets)]).tolist(), strict=False)
+    )
     linear = _names(channels, "normfactor") + _names(channels, "lumi")
     scaled, shifted = _names(channels, "normsys"), _names(channels, "histosys")
     wide = list(dict.fromkeys([*linear, *scaled, *shifted, *(each.name for each in sets if each.scalar)]))
@@ -173,7 +172,19 @@ def compile_tables(
         histosys=histosys,
         normsys=normsys,
     )
-    return Compiled(tables, layout, order, auxiliary)
+    return Compiled(_unsigned(tables), layout, order, auxiliary)
+
+
+def _unsigned(tables: Tables) -> Tables:
+    """Numbers without sign: for others JAX compiles the wrapping of negative ones into every look-up."""
+
+    def convert(part: Any) -> Any:  # noqa: ANN401 - an array, or a tuple of parts
+        if isinstance(part, tuple):
+            return type(part)(*(convert(each) for each in part))
+        return part.astype(np.uint32) if part.dtype.kind == "i" else part
+
+    converted: Tables = convert(tables)
+    return converted
 
 
 def _names(channels: Sequence[Spec], kind: str) -> list[str]:

@@ -27,9 +27,7 @@ from neyman.likelihood.results import GoodnessOfFit, HypothesisTest, ParameterTo
 PIECE = 500
 
 
-def draw(
-    model: Model, parameters: Parameters | None, count: int, rng: np.random.Generator
-) -> list[Data]:
+def draw(model: Model, parameters: Parameters | None, count: int, rng: np.random.Generator) -> list[Data]:
     """Pseudo-experiments at a point.
 
     Args:
@@ -51,7 +49,9 @@ def draw(
 def _auxiliary_width(model: Model) -> tuple[Float[np.ndarray, " a"], Bool[np.ndarray, " a"]]:
     """Widths of normal auxiliary data, and which are counts instead."""
     constrained = [each for each in model.sets if each.constraint != "none"]
-    poisson = np.concatenate([np.full(each.size, each.constraint == "poisson") for each in constrained] or [np.zeros(0, bool)])
+    poisson = np.concatenate(
+        [np.full(each.size, each.constraint == "poisson") for each in constrained] or [np.zeros(0, bool)]
+    )
     width = np.concatenate([each.widths for each in constrained] or [np.zeros(0)])
     return np.where(poisson, 0.0, width), poisson
 
@@ -158,7 +158,9 @@ def toys(
         converged=int(good.sum()),
         seed=seed,
         parameters={
-            name: _summary(truth[i], theta[:, i], errors[:, i]) for i, name in enumerate(model.names) if not model.fixed[i]
+            name: _summary(truth[i], theta[:, i], errors[:, i])
+            for i, name in enumerate(model.names)
+            if not model.fixed[i]
         },
         values=theta[:, shown].tolist(),
         errors=errors[:, shown].tolist(),
@@ -211,7 +213,9 @@ def hypothesis_test_with_toys(
         )
         good = free.converged & held.converged
         q = np.maximum(2 * (held.value - free.value), 0.0)
-        return np.where(free.theta[:, reference.poi] > value, 0.0, q)[good]
+        below = free.theta[:, reference.poi] <= value
+        found: Float[np.ndarray, " n"] = np.where(below, q, 0.0)[good]
+        return found
 
     signal, background = statistics(with_signal, "signal"), statistics(reference.background, "background")
 
