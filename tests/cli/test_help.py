@@ -23,12 +23,20 @@ def commands(command, path=()):
 ALL = dict(commands(typer.main.get_command(app)))
 
 
+FIT_COMMANDS = (
+    *("bestfit", "cls", "limit", "significance", "scan", "contour", "impacts", "gof", "toys", "report", "run"),
+    *("build", "schema", "inspect", "blind", "asimov", "patch", "combine", "prune", "rename", "sort"),
+)
+
+
 def test_these_are_the_commands():
     assert {" ".join(path) for path in ALL} == {
         "",
         "demo",
         "doctor",
         "posterior",
+        "fit",
+        *(f"fit {name}" for name in FIT_COMMANDS),
         *(f"posterior {name}" for name in ("simulate", "train", "check", "infer", "run", "schema")),
     }
 

@@ -12,18 +12,44 @@ import math
 import os
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
+from neyman.fit.config import FitConfig
+from neyman.likelihood.results import (
+    BestFit,
+    Contour,
+    GoodnessOfFit,
+    HypothesisTest,
+    Impacts,
+    Scan,
+    Significance,
+    Toys,
+    UpperLimit,
+)
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.results import CheckResult, Curve, InferenceResult, RunResult
 
 HERE = Path(__file__).parent
-SCHEMA = HERE.parents[1] / "docs" / "schema" / "posterior.json"
+SCHEMAS = HERE.parents[1] / "docs" / "schema"
+WORKSPACE = HERE.parent / "cli" / "fit_workspace.json"
 TYPES = {bool: "true or false", int: "integer", float: "number", str: "text", Any: "anything"}
 ANSWERS = {"infer": InferenceResult, "check": CheckResult, "results": RunResult}
+FITS = {
+    "bestfit": (BestFit, [[], ["--fix", "mu=1"]]),
+    "cls": (HypothesisTest, [[], ["--toys", "20"]]),
+    "contour": (Contour, [["--parameters", "mu", "k", "--points", "3"]]),
+    "gof": (GoodnessOfFit, [[], ["--toys", "20"]]),
+    "impacts": (Impacts, [[], ["--group", "JES=jes"]]),
+    "limit": (UpperLimit, [[]]),
+    "scan": (Scan, [["--points", "3"], ["--points", "3", "--stat-only"]]),
+    "significance": (Significance, [[]]),
+    "toys": (Toys, [["--toys", "5"]]),
+}
+"""The commands of `neyman fit` that answer, with options to try."""
+MODELS = ANSWERS | {f"fit_{name}": model for name, (model, _) in FITS.items()}
 
 
 def form(kind):
@@ -38,6 +64,8 @@ def form(kind):
     if get_origin(kind) in (Union, UnionType):
         value = form(next(part for part in inside if part is not type(None)))
         return f"{value}?" if isinstance(value, str) else {"?": value}
+    if get_origin(kind) is Literal:
+        return "text"
     return TYPES[inside[0] if hasattr(kind, "__metadata__") else kind]
 
 
@@ -79,20 +107,41 @@ def answers(neyman, tiny_run):
     }
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_keys_and_types_are_those_that_were_promised(name):
-    agrees(HERE / "golden" / f"{name}.json", json.dumps(form(ANSWERS[name]), indent=2) + "\n")
+    agrees(HERE / "golden" / f"{name}.json", json.dumps(form(MODELS[name]), indent=2) + "\n")
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_answers_are_as_promised(name, answers, tmp_path):
-    golden = json.loads((HERE / "golden" / f"{name}.json").read_text())
     for text in answers[name]:
-        assert "NaN" not in text
-        assert "Infinity" not in text
-        assert list(misfits(json.loads(text), golden)) == []
-        (tmp_path / "answer.json").write_text(text)
-        assert ANSWERS[name].load(tmp_path / "answer.json").to_json() == text.rstrip("\n")
+        keeps_its_promise(name, text, tmp_path / "answer.json")
+
+
+@pytest.mark.parametrize("blinded", [False, True], ids=["open", "blinded"])
+@pytest.mark.parametrize("name", FITS)
+def test_answers_of_fits_are_as_promised(name, blinded, neyman, tmp_path):
+    workspace = tmp_path / "ws.json"
+    workspace.write_text(WORKSPACE.read_text())
+    if blinded:
+        assert neyman("fit", "blind", workspace).code == 0
+    for options in FITS[name][1]:
+        if blinded and "--fix" in options:
+            continue
+        done = neyman("fit", name, workspace, "--json", *options)
+        assert (done.code, done.err) == (0, "")
+        keeps_its_promise(f"fit_{name}", done.out, tmp_path / "answer.json")
+        assert json.loads(done.out)["blinded"] == (blinded and name not in ("gof", "toys"))
+
+
+def keeps_its_promise(name, text, copy):
+    """It has the keys and types of its golden file, and comes back as what it was."""
+    golden = json.loads((HERE / "golden" / f"{name}.json").read_text())
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert list(misfits(json.loads(text), golden)) == []
+    copy.write_text(text)
+    assert MODELS[name].load(copy).to_json() == text.rstrip("\n")
 
 
 def test_the_answer_of_infer_has_what_every_script_needs(answers):
@@ -116,10 +165,11 @@ def test_numbers_that_are_not_finite_are_null_and_come_back(value, tiny_run, tmp
     assert back.to_json() == check.to_json()
 
 
-def test_the_schema_of_the_config(neyman):
-    found = neyman("posterior", "schema").out
-    assert json.loads(found) == PosteriorConfig.model_json_schema()
-    agrees(SCHEMA, found)
+@pytest.mark.parametrize(("job", "config"), [("fit", FitConfig), ("posterior", PosteriorConfig)])
+def test_the_schema_of_the_config(neyman, job, config):
+    found = neyman(job, "schema").out
+    assert json.loads(found) == config.model_json_schema()
+    agrees(SCHEMAS / f"{job}.json", found)
 
 
 def test_the_schema_explains_every_key_and_allows_what_the_documents_show(neyman):

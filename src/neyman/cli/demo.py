@@ -13,6 +13,7 @@ class Job(StrEnum):
     """The jobs that have a demo."""
 
     posterior = "posterior"
+    fit = "fit"
 
 
 def demo(
@@ -21,6 +22,18 @@ def demo(
 ) -> None:
     """Run a job on a small scale, trained for real, with a report."""
     from importlib import resources
+
+    if job is Job.fit:
+        from neyman.cli.demo_fit import write_events
+        from neyman.cli.fit_report_steps import run_step
+        from neyman.core.files import make_folder, write_text
+
+        folder = out / job.value
+        make_folder(folder)
+        write_events(folder / "events", seed=1)
+        write_text(folder / "config.yaml", (resources.files("neyman.cli") / "demo_fit.yaml").read_text("utf-8"))
+        run_step(folder / "config.yaml", folder / "run", style="plain")
+        return
 
     from neyman.cli.posterior_steps import run_steps
     from neyman.posterior.config import PosteriorConfig

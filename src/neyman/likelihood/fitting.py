@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DISAGREE = 1e-3
 """Difference of −ln L above which two minima are two."""
 _RESCUES = 5
+_NEAR_KINK = 0.5
 _Found = tuple[Minimum, Derivatives | None]
 
 
@@ -125,6 +126,7 @@ def fit(
         return [minimise(tables, layout, _from(problem, index)) for index in range(begin, end)]
 
     found = newton(0, max(1, starts))
+    found += _across_kinks(model, problem, found)
     if minimiser == "minuit":
         second = migrad(tables, layout, problem)
         if abs(float(second.value) - float(found[0][0].value)) > DISAGREE or not found[0][0].converged:
@@ -170,6 +172,23 @@ def _from(problem: Problem, index: int) -> Problem:
     width = np.minimum(0.1 * (problem.upper - problem.lower), 1.0) * (0.5 + 0.5 * index)
     start = np.clip(problem.start + width * rng.normal(size=len(problem.start)), problem.lower, problem.upper)
     return problem._replace(start=np.where(problem.fixed, problem.start, start))
+
+
+def _across_kinks(model: Model, problem: Problem, found: Sequence[_Found]) -> list[_Found]:
+    """From the best so far to the other side of each kink nearby: where both sides go down, each has a minimum."""
+    tables, layout = model.tables, model.compiled.layout
+    best, more = _best(found), list[_Found]()
+    if not layout.kinked:
+        return more
+    theta = np.asarray(best[0].theta)
+    near = np.asarray(tables.kink) & ~np.asarray(problem.fixed) & (np.abs(theta) < _NEAR_KINK)
+    for index in np.flatnonzero(near & (theta != 0)):
+        start = np.array(best[0].theta)
+        start[index] *= -1
+        other = minimise(tables, layout, problem._replace(start=start))
+        more.append(other)
+        best = _best([best, other])
+    return more
 
 
 def _best(found: Sequence[_Found]) -> _Found:

@@ -15,6 +15,9 @@ from neyman.likelihood.terms import negative_log_likelihood
 _value = jax.jit(negative_log_likelihood, static_argnames="layout", compiler_options=QUICK)
 _gradient = jax.jit(jax.grad(negative_log_likelihood, argnums=2), static_argnames="layout", compiler_options=QUICK)
 
+_NOWHERE = 1e300
+"""What Minuit is told where the likelihood is zero."""
+
 
 def migrad(tables: Tables, layout: Layout, problem: Problem, *, tolerance: float = 1e-3) -> Minimum:
     """Minimise −ln L with Minuit.
@@ -32,7 +35,7 @@ def migrad(tables: Tables, layout: Layout, problem: Problem, *, tolerance: float
 
     def value(theta: Float[np.ndarray, " p"]) -> float:
         found = float(_value(tables, layout, np.asarray(theta), problem.main, problem.auxiliary))
-        return found if np.isfinite(found) else 1e300
+        return found if np.isfinite(found) else _NOWHERE
 
     def gradient(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
         return np.asarray(_gradient(tables, layout, np.asarray(theta), problem.main, problem.auxiliary))
@@ -50,4 +53,6 @@ def migrad(tables: Tables, layout: Layout, problem: Problem, *, tolerance: float
     theta = np.array(engine.values)
     slope = gradient(theta)
     held = fixed | ((theta <= lower) & (slope > 0)) | ((theta >= upper) & (slope < 0))
-    return Minimum(theta, engine.fval, engine.fmin.edm, engine.nfcn, engine.valid, ~held)
+    lowest = engine.fval if engine.fval < _NOWHERE else np.inf
+    value_found, edm, steps = (np.asarray(each) for each in (lowest, engine.fmin.edm, engine.nfcn))
+    return Minimum(theta, value_found, edm, steps, np.asarray(engine.valid), ~held)

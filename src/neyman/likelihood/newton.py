@@ -104,7 +104,7 @@ def _minimise(tables: Tables, layout: Layout, problems: Problem) -> tuple[Minimu
     state = jax.vmap(lambda problem: _begin(layout, problem))(problems)
     end = jax.lax.while_loop(lambda state: going(state).any(), body, state)
     blocked = _blocked(problems, end.theta, end.found.gradient)
-    converged = end.done & (end.distance < TOLERANCE)
+    converged = end.done & (end.distance < TOLERANCE) & jnp.isfinite(end.found.value)
     return Minimum(end.theta, end.found.value, end.distance, end.steps, converged, ~end.held & ~blocked), end.found
 
 
@@ -240,7 +240,7 @@ def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _S
     seen = _look(tables, layout, problem, state.trial, state.exact)
     first = jnp.isinf(state.found.value)
     gained = state.found.value - seen[2].value
-    noise = 1e-13 * (10.0 + jnp.abs(seen[2].value))
+    noise = jnp.where(first, 0.0, 1e-13 * (10.0 + jnp.abs(state.found.value)))
     better = first | (gained >= 1e-4 * state.promised - noise)  # false if the value is not a number
     shaky = ~first & (gained < 0.25 * state.promised - noise)
     theta, side, held, found = jax.tree.map(

@@ -24,14 +24,14 @@ class ChannelSummary(_Part):
         bins: Number of bins.
         samples: Names of its samples.
         expected: Sum of the nominal yields.
-        observed: Sum of the observed counts.
+        observed: Sum of the observed counts; null where they are blinded.
     """
 
     name: str
     bins: int
     samples: tuple[str, ...]
     expected: float
-    observed: float
+    observed: float | None
 
 
 class ModifierSummary(_Part):
@@ -147,7 +147,13 @@ def _measurement(measurement: Measurement, size: int) -> MeasurementSummary:
 def describe(inspection: Inspection) -> str:
     """The summary as tables for a terminal, with a line break at the end of each line."""
     channels = [
-        (each.name, str(each.bins), f"{each.expected:.6g}", f"{each.observed:.6g}", ", ".join(each.samples))
+        (
+            each.name,
+            str(each.bins),
+            f"{each.expected:.6g}",
+            "blinded" if each.observed is None else f"{each.observed:.6g}",
+            ", ".join(each.samples),
+        )
         for each in inspection.channels
     ]
     modifiers = [
