@@ -45,12 +45,14 @@ def _check_words(words, line):
 
 
 def check_config(example):
-    """Every YAML block is a config of the posterior job, the only job so far."""
+    """Every YAML block is a config of a job: of a fit if it has regions, else of a posterior."""
     import yaml
 
+    from neyman.fit.config import FitConfig
     from neyman.posterior.config import PosteriorConfig
 
-    PosteriorConfig.model_validate(yaml.safe_load(example.parsed))
+    config = yaml.safe_load(example.parsed)
+    (FitConfig if "Regions" in config else PosteriorConfig).model_validate(config)
 
 
 def enter_folder(namespace):

@@ -12,6 +12,7 @@ from neyman._version import __version__
 
 if TYPE_CHECKING:
     from neyman.events import Events
+    from neyman.likelihood.workspace import Workspace
     from neyman.posterior.checking import check
     from neyman.posterior.config import PosteriorConfig
     from neyman.posterior.inference import infer
@@ -25,6 +26,7 @@ __all__ = [
     "PosteriorConfig",
     "TrainedPosterior",
     "UniformPrior",
+    "Workspace",
     "__version__",
     "check",
     "infer",
@@ -37,6 +39,7 @@ _HOME = {
     "PosteriorConfig": "neyman.posterior.config",
     "TrainedPosterior": "neyman.posterior.trained",
     "UniformPrior": "neyman.simulation.prior",
+    "Workspace": "neyman.likelihood.workspace",
     "check": "neyman.posterior.checking",
     "infer": "neyman.posterior.inference",
     "train_posterior": "neyman.posterior.trained",

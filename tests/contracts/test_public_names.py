@@ -16,6 +16,7 @@ NAMES = {
         "PosteriorConfig",
         "TrainedPosterior",
         "UniformPrior",
+        "Workspace",
         "__version__",
         "check",
         "infer",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .workspaces_written import LARGEST, WORKSPACES
+from .workspaces_written import QUICKEST, WORKSPACES
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def compare():
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(name, marks=[pytest.mark.slow, pytest.mark.guard] if name in LARGEST else [], id=name)
+        pytest.param(name, marks=[] if name in QUICKEST else [pytest.mark.slow, pytest.mark.guard], id=name)
         for name in WORKSPACES
     ],
 )

@@ -54,6 +54,8 @@ def test_goodness_of_fit(everything, cabinetry):
     assert goodness_of_fit(everything.model.fit()).p_value == pytest.approx(cabinetry[1].goodness_of_fit, abs=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.guard
 def test_impacts(everything, cabinetry):
     found = {each.name: each for each in everything.model.fit().impacts().impacts}
     module, fit = cabinetry

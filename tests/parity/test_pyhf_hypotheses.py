@@ -10,7 +10,7 @@ from neyman.likelihood.hypotheses import hypothesis_test, hypothesis_tests, sign
 from neyman.likelihood.limits import upper_limit
 
 from .pyhf_oracle import backend, precise
-from .workspaces_written import WORKSPACES, normfactor, sample, workspace
+from .workspaces_written import QUICKEST, WORKSPACES, normfactor, sample, workspace
 
 # pyhf warns where its fits stray into negative rates; what it answers is compared all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:.*invalid value encountered:RuntimeWarning")
@@ -21,7 +21,13 @@ ROUGH = ["everything, parabola", "everything, kinked", "interference, kinked"]
 SMALL = [name for name in WORKSPACES if not name.startswith(("configured", "large")) and name not in ROUGH]
 
 
-@pytest.fixture(scope="module", params=SMALL)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICKEST else [pytest.mark.slow, pytest.mark.guard], id=name)
+        for name in SMALL
+    ],
+)
 def small(request, compare):
     build, codes = WORKSPACES[request.param]
     return compare(request.param, build(), codes)
@@ -91,7 +97,9 @@ def test_significance(small):
     assert 0 < float(expected) <= 0.5
 
 
-@pytest.mark.parametrize("name", ["uncorrelated", "everything", "at the bound"])
+@pytest.mark.parametrize(
+    "name", ["uncorrelated", "at the bound", pytest.param("everything", marks=[pytest.mark.slow, pytest.mark.guard])]
+)
 def test_pyhf_finds_cls_at_the_level_where_our_limits_are(name, compare):
     build, codes = WORKSPACES[name]
     case = compare(name, build(), codes)

@@ -310,5 +310,5 @@ WORKSPACES = {
     "larger": (larger, DEFAULT),
 }
 
-LARGEST = ("larger",)
-"""Those that take more than a few seconds."""
+QUICKEST = ("uncorrelated", "everything", "everything, kinked", "shared staterror", "empty bins", "configured")
+"""Those that the default run compares; with all of them it would take minutes."""
