@@ -16,6 +16,7 @@ from neyman.likelihood.minuit import migrad
 from neyman.likelihood.model import Model, Parameters
 from neyman.likelihood.newton import Minimum, Problem, minimise
 from neyman.likelihood.results import BestFit, Correlation, Estimate, Minimiser
+from neyman.likelihood.tables import one_sided
 
 if TYPE_CHECKING:
     from neyman.likelihood.results import Contour, Impacts, Intervals, Scan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DISAGREE = 1e-3
 """Difference of −ln L above which two minima are two."""
 _RESCUES = 5
-_NEAR_KINK = 0.5
+_NEAR_KINK, _NO_MIRROR, _MOST_MIRRORS = 0.5, 1e-6, 50
 _Found = tuple[Minimum, Derivatives | None]
 
 
@@ -126,7 +127,7 @@ def fit(
         return [minimise(tables, layout, _from(problem, index)) for index in range(begin, end)]
 
     found = newton(0, max(1, starts))
-    found += _across_kinks(model, problem, found)
+    found += _mirrored(model, problem, found)
     if minimiser == "minuit":
         second = migrad(tables, layout, problem)
         if abs(float(second.value) - float(found[0][0].value)) > DISAGREE or not found[0][0].converged:
@@ -174,15 +175,17 @@ def _from(problem: Problem, index: int) -> Problem:
     return problem._replace(start=np.where(problem.fixed, problem.start, start))
 
 
-def _across_kinks(model: Model, problem: Problem, found: Sequence[_Found]) -> list[_Found]:
-    """From the best so far to the other side of each kink nearby: where both sides go down, each has a minimum."""
+def _mirrored(model: Model, problem: Problem, found: Sequence[_Found]) -> list[_Found]:
+    """From the best so far to the mirror image of one parameter after the other, keeping what is lower.
+
+    A systematic that pulls to the same side up and down leaves two minima, one for each sign; so does a kink.
+    """
     tables, layout = model.tables, model.compiled.layout
     best, more = _best(found), list[_Found]()
-    if not layout.kinked:
-        return more
     theta = np.asarray(best[0].theta)
-    near = np.asarray(tables.kink) & ~np.asarray(problem.fixed) & (np.abs(theta) < _NEAR_KINK)
-    for index in np.flatnonzero(near & (theta != 0)):
+    near_kink = np.asarray(model.compiled.tables.kink) & (np.abs(theta) < _NEAR_KINK)
+    several = (one_sided(model.compiled) | near_kink) & ~np.asarray(problem.fixed) & (np.abs(theta) > _NO_MIRROR)
+    for index in sorted(np.flatnonzero(several), key=lambda i: -abs(theta[i]))[:_MOST_MIRRORS]:
         start = np.array(best[0].theta)
         start[index] *= -1
         other = minimise(tables, layout, problem._replace(start=start))
@@ -275,7 +278,7 @@ def _message(
     if not best.converged:
         return f"no minimum found after {int(best.steps)} steps: try minimiser minuit, starts=10, or narrower bounds"
     undetermined = ~fixed & ~np.isfinite(errors)
-    if undetermined.any():
+    if undetermined.any() and not held.any():
         return f"minimum found, but the data do not determine {some(undetermined)}: try to fix them"
     if held.any():
         return f"minimum found, with {some(held)} at a bound; errors there are not to be trusted: try wider bounds"

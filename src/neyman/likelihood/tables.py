@@ -175,6 +175,24 @@ def compile_tables(
     return Compiled(_unsigned(tables), layout, order, auxiliary)
 
 
+def one_sided(compiled: Compiled) -> Bool[np.ndarray, " p"]:
+    """Which parameters pull some yields to the same side whether they go up or down, by a tenth of their effect or more.
+
+    Args:
+        compiled: The model; the answer is in the order of its tables, shape (P,).
+    """
+    tables = compiled.tables
+    found = np.zeros(compiled.layout.size, bool)
+    for part, numbers in ((tables.factor, tables.factor_parameter), (tables.shift, tables.shift_parameter)):
+        # `down` is the change from the lower template to the nominal one for a shift, and ln(lo) for a factor
+        up, down = np.asarray(part.up), np.asarray(part.down) * (1 if part is tables.shift else -1)
+        axes = tuple(range(1, up.ndim))
+        whole = (np.abs(up) + np.abs(down)).sum(axes)
+        same = np.where(up * down < 0, np.minimum(np.abs(up), np.abs(down)), 0.0).sum(axes)
+        found[np.asarray(numbers)[same > 0.05 * whole]] = True
+    return found
+
+
 def _unsigned(tables: Tables) -> Tables:
     """Numbers without sign: for others JAX compiles the wrapping of negative ones into every look-up."""
 
