@@ -176,7 +176,7 @@ def compile_tables(
 
 
 def one_sided(compiled: Compiled) -> Bool[np.ndarray, " p"]:
-    """Which parameters pull some yields to the same side whether they go up or down, by a tenth of their effect or more.
+    """Which parameters pull some yields to the same side up and down, by a tenth of their effect or more.
 
     Args:
         compiled: The model; the answer is in the order of its tables, shape (P,).
