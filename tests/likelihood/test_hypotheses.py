@@ -1,4 +1,4 @@
-"""Refusals of hypothesis tests, limits and toys, and their results as JSON. The numbers are compared in tests/parity."""
+"""Refusals of hypothesis tests, limits and toys, and their results as JSON. tests/parity compares the numbers."""
 
 import json
 from pathlib import Path
