@@ -1,5 +1,6 @@
 """Ctrl-C in real processes: one line, exit code 130, and the same command again ends as if nothing had happened."""
 
+import contextlib
 import json
 import os
 import signal
@@ -21,10 +22,14 @@ training:
 SAID = "neyman: interrupted; the same command again keeps what is finished and goes on\n"
 
 
-def begin_group():
-    """A shell's foreground job: all its processes get Ctrl-C, and none ignores it, as a job in the background would."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@contextlib.contextmanager
+def attentive():
+    """What starts here does not ignore Ctrl-C, as what a job in the background starts would."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -33,7 +38,9 @@ def interrupt(shell, tmp_path):
 
     def press(*command, when):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with shell(*command, cwd=tmp_path, start=subprocess.Popen, preexec_fn=begin_group, **pipes) as process:
+        with attentive():  # a session of its own: as for a shell's foreground job, all its processes get Ctrl-C
+            started = shell(*command, cwd=tmp_path, start=subprocess.Popen, start_new_session=True, **pipes)
+        with started as process:
             give_up = time.monotonic() + 300
             while not (tmp_path / when).exists():
                 assert process.poll() is None, process.communicate()

@@ -142,7 +142,7 @@ def tail_probabilities(
     Examples:
         >>> clsb, clb = tail_probabilities(np.array([2.0]), np.array([3.0]))
         >>> print(f"{clsb[0]:.4f} {clb[0]:.4f}")
-        0.0786 0.6245
+        0.0786 0.6247
     """
     root, root_asimov = np.sqrt(q), np.sqrt(q_asimov)
     safe = np.where(root_asimov > 0, root_asimov, 1.0)
