@@ -172,7 +172,7 @@ def hypothesis_tests(model: Model, values: Sequence[float], data: Data | None = 
     for value in values:
         if not (np.isfinite(value) and value >= 0):
             raise WorkspaceError(f"{value} for '{model.poi}'", expected="a value that is zero or above")
-    return test_with(Reference.of(model, data), values)
+    return evaluate(Reference.of(model, data), values)
 
 
 def hypothesis_test(model: Model, value: float, data: Data | None = None) -> HypothesisTest:
@@ -180,7 +180,7 @@ def hypothesis_test(model: Model, value: float, data: Data | None = None) -> Hyp
     return hypothesis_tests(model, [value], data)[0]
 
 
-def test_with(reference: Reference, values: Sequence[float]) -> list[HypothesisTest]:
+def evaluate(reference: Reference, values: Sequence[float]) -> list[HypothesisTest]:
     """`hypothesis_tests`, with the fits that all values share done before."""
     q, q_asimov = reference.statistics(values)
     clsb, clb = tail_probabilities(q, q_asimov)

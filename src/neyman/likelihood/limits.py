@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from neyman.core.errors import InputError, NumericsError
 from neyman.likelihood.data import Data
-from neyman.likelihood.hypotheses import Reference, test_with
+from neyman.likelihood.hypotheses import Reference, evaluate
 from neyman.likelihood.model import Model
 from neyman.likelihood.results import HypothesisTest, UpperLimit
 
@@ -41,7 +41,7 @@ def upper_limit(model: Model, data: Data | None = None, *, level: float = 0.05) 
     seen: dict[float, HypothesisTest] = {}
     found = np.full(6, np.nan)
     for _ in range(_ROUNDS):
-        tests = test_with(reference, at.tolist())
+        tests = evaluate(reference, at.tolist())
         seen.update({test.poi_value: test for test in tests})
         logs = np.array([np.log(_which(test, i)) for i, test in enumerate(tests)])
         found = np.where(np.isnan(found) & (np.abs(logs - goal) < _CLOSE), at, found)
