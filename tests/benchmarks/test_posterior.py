@@ -67,3 +67,13 @@ def test_the_committed_validation_meets_its_targets():
     page = (BENCHMARKS.parent / "docs/posterior.md").read_text()
     for kind in ("scores", "set_encoder"):
         assert f"{report['table'][kind]['1000']['kl']:.4f}" in page
+
+
+def test_the_committed_benchmark_meets_its_targets():
+    report = json.loads((BENCHMARKS.parent / "docs/validation/posterior-benchmark.json").read_text())
+    assert not report["reduced"]
+    assert report["sampler_vs_eos_mcmc"] > 1e5
+    assert report["train_vs_sbi"] >= 5
+    assert report["kl"] < 0.05
+    assert 0.97 < report["sd_ratio"] < 1.03
+    assert report["cost_growth"] < 1
