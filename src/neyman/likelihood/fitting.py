@@ -134,8 +134,8 @@ def fit(
             found += newton(1, _RESCUES)
             more = [migrad(tables, layout, _from(problem, index)) for index in range(1, _RESCUES)]
             second = _best([(each, None) for each in (second, *more)])[0]
-        lowest = _best(found)[0]
-        if lowest.converged and float(lowest.value) < float(second.value) - DISAGREE:
+        first = _best(found)[0]
+        if first.converged and float(first.value) < float(second.value) - DISAGREE:
             found = [(second, None), *found]
         else:
             return _finish(model, data, problem, (second, None), found=found, minimiser=minimiser)
@@ -144,6 +144,13 @@ def fit(
         if not any(each.converged for each, _ in found):
             found.append((migrad(tables, layout, problem), None))
     return _finish(model, data, problem, _best(found), found=found, minimiser=minimiser)
+
+
+def lowest(model: Model, data: Data, *, fixed: Mapping[str, float], start: Parameters) -> Minimum:
+    """The minimum alone, without errors: for tests that need many; arguments as of `fit`."""
+    problem = make_problem(model, data, fixed=fixed, start=start)
+    found: list[_Found] = [minimise(model.tables, model.compiled.layout, problem)]
+    return _best([*found, *_mirrored(model, problem, found)])[0]
 
 
 def make_problem(

@@ -19,9 +19,9 @@ from scipy.stats import norm
 
 from neyman.core.errors import NumericsError, WorkspaceError
 from neyman.likelihood.data import Data
-from neyman.likelihood.fitting import Fit, fit
-from neyman.likelihood.many import fit_many
+from neyman.likelihood.fitting import Fit, fit, lowest
 from neyman.likelihood.model import Model
+from neyman.likelihood.newton import Minimum
 from neyman.likelihood.results import HypothesisTest, Significance
 
 BANDS = (-2, -1, 0, 1, 2)
@@ -101,26 +101,25 @@ class Reference:
         Raises:
             NumericsError: If a fit does not converge.
         """
-        count = len(values)
-        held = np.zeros(len(self.best), bool)
-        held[self.poi] = True
-        start = np.tile(self.background, (2 * count, 1))
-        start[:, self.poi] = np.tile(values, 2)
-        share = (
-            np.clip(start[:count, self.poi] / self.best[self.poi], 0, 1) if self.best[self.poi] > 0 else np.zeros(count)
-        )
-        along = self.background + share[:, None] * (self.best - self.background)
-        start[:count] = np.where(np.arange(len(self.best)) == self.poi, start[:count], along)
-        found = fit_many(self.model, [self.data] * count + [self.asimov] * count, start, fixed=held)
-        if not found.converged.all():
-            bad = np.flatnonzero(~found.converged)[0] % count
-            raise NumericsError(
-                f"the fit with {self.model.poi} = {values[bad]:g} found no minimum", hint="minimiser minuit, or toys"
-            )
+        name = self.model.names[self.poi]
+        found, asimov = [], []
+        for value in values:
+            share = min(value / self.best[self.poi], 1.0) if self.best[self.poi] > 0 else 0.0
+            along = self.background + share * (self.best - self.background)
+            found.append(lowest(self.model, self.data, fixed={name: value}, start=along))
+            asimov.append(lowest(self.model, self.asimov, fixed={name: value}, start=self.background))
+            if not (found[-1].converged and asimov[-1].converged):
+                raise NumericsError(
+                    f"the fit with {name} = {value:g} found no minimum", hint="minimiser minuit, or toys"
+                )
         at = np.asarray(values)
-        q = np.where(self.best[self.poi] > at, 0.0, np.maximum(2 * (found.value[:count] - self.best_value), 0.0))
+        q = np.where(self.best[self.poi] > at, 0.0, np.maximum(2 * (_values(found) - self.best_value), 0.0))
         # The Asimov data's own minimum is where they were made, and −ln L is zero there.
-        return q, np.maximum(2 * found.value[count:], 0.0)
+        return q, np.maximum(2 * _values(asimov), 0.0)
+
+
+def _values(found: Sequence[Minimum]) -> Float[np.ndarray, " n"]:
+    return np.array([float(each.value) for each in found])
 
 
 def checked(found: Fit) -> Fit:
