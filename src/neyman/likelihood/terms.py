@@ -83,12 +83,6 @@ expected_yields = jax.jit(yields, static_argnames="layout", compiler_options=QUI
 """`yields`, compiled."""
 
 
-def expected_auxiliary(tables: Tables, theta: Vector) -> Float[Array, " a"]:
-    """Expected auxiliary data: the parameter itself, or τγ."""
-    c = tables.constraints
-    return jnp.concatenate([along_first(theta, c.normal), c.tau * along_first(theta, c.poisson)])
-
-
 def negative_log_likelihood(
     tables: Tables, layout: Layout, theta: Vector, main: Main, auxiliary: Auxiliary
 ) -> Float[Array, ""]:
