@@ -58,6 +58,15 @@ def test_likelihood_that_is_zero_at_the_start_is_said(build):
     assert "no expectation" in fit.result.message
 
 
+def test_step_to_where_the_likelihood_is_zero_is_taken_back(build):
+    """The first step would leave one bin with events and less than none expected; the answer is known: 1 + mu = 5/101."""
+    signal, background = ([100.0, 1.0], ("normfactor", "mu")), ([200.0, 1.0],)
+    bounds = [{"name": "mu", "bounds": [[-10.0, 10.0]]}]
+    fit = build({"SR": {"signal": signal, "background": background}}, {"SR": [0, 5]}, parameters=bounds).model().fit()
+    assert fit.result.converged, fit.result.message
+    assert fit["mu"].value == pytest.approx(5 / 101 - 1, abs=1e-8)
+
+
 @pytest.mark.parametrize("observed", [98, 100, 103, 109, 91])
 def test_minimum_of_a_kinked_likelihood(build, observed):
     """Code 0 with a template that is up at both ends: at α = 0 the likelihood has a kink, and may have its minimum."""

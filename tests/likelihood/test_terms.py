@@ -51,6 +51,13 @@ def test_derivatives_where_factors_are_zero(factors, zeros):
     np.testing.assert_allclose(factors.hessian(theta), hessian, atol=1e-6)
 
 
+def test_derivatives_of_a_factor_times_a_shape(counting):
+    theta = counting.vector({"mu": 0.7, "k": 1.3, "shape": 0.4, "eff": -0.6})
+    gradient, hessian = by_differences(counting, theta)
+    np.testing.assert_allclose(counting.gradient(theta), gradient, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(counting.hessian(theta), hessian, rtol=1e-6, atol=1e-6)
+
+
 EFT = {
     "parameters": ["c9", "c10"],
     "terms": [

@@ -33,7 +33,9 @@ def all_of(drawn):
     assert fit.result.twice_nll <= lowest + 1e-6
     if codes != DEFAULT:  # at kinks and jumps the oracle's minimiser stops above our minimum
         return
-    assert fit.result.twice_nll >= lowest - 1e-6
+    assert fit.result.twice_nll == pytest.approx(case.oracle.value(fit.theta, case.oracle.data), rel=1e-9)
+    if fit.result.twice_nll < lowest - 1e-6:  # systematics with several minima: the oracle is in a higher one
+        return
     errors = np.where(np.isfinite(fit.errors), fit.errors, 0.1)
     np.testing.assert_array_less(np.abs(fit.theta - theta), 0.01 * errors + 1e-9)
     free = ~case.model.fixed

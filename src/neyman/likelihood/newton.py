@@ -26,7 +26,7 @@ from neyman.likelihood.terms import Auxiliary, Main, Vector
 TOLERANCE = 1e-10
 """Estimated distance to the minimum, in units of −ln L, below which a fit has converged."""
 MOST_STEPS = 200
-_LARGEST_DAMPING = 1e12
+_LEAST_DAMPING, _LARGEST_DAMPING = 1e-8, 1e12
 _FLOOR = 1e-9
 _FEW = 250
 _BATCH = 2_000_000  # numbers in the tables times fits in a batch: what stays in the cache
@@ -82,6 +82,7 @@ class _State(NamedTuple):
     trial: Float[Array, " p"]
     promised: Float[Array, ""]
     damping: Float[Array, ""]
+    floor: Float[Array, ""]
     distance: Float[Array, ""]
     exact: Bool[Array, ""]
     reach: Float[Array, ""]
@@ -123,6 +124,7 @@ def _begin(layout: Layout, problem: Problem) -> _State:
         trial=start,
         promised=nothing,
         damping=nothing,
+        floor=nothing,
         distance=nothing + jnp.inf,
         exact=jnp.zeros((), bool),
         reach=nothing + 1.0,
@@ -248,7 +250,7 @@ def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _S
         (state.trial, *seen),
         (state.theta, state.side, state.held, state.found),
     )
-    calmer = jnp.where(state.damping < 1e-6, 0.0, state.damping / 10)
+    calmer = jnp.maximum(jnp.where(state.damping < 1e-6, 0.0, state.damping / 10), state.floor)
     more = jnp.maximum(state.damping * jnp.where(better, 4, 10), 1e-3)
     damping = jnp.where(better & ~shaky, calmer, more)
 
@@ -259,7 +261,10 @@ def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _S
     trial = jnp.where(free, jnp.clip(theta + step, lower, upper), theta)
     moved = trial - theta
     promised = -jnp.vdot(found.gradient, moved) - 0.5 * jnp.vdot(moved, _times(layout, found, moved))
-    # Not definite: look again at the same point, with the expected Hessian.
+    # Not definite: look again at the same point, with the expected Hessian. If that one is not either, some parameters
+    # are undetermined: from now on a little damping keeps them where they are.
+    undetermined = ~state.exact & ~definite
+    floor = jnp.where(undetermined, jnp.maximum(10 * state.floor, _LEAST_DAMPING), state.floor)
     reach = jnp.where(state.exact & ~definite, state.reach / 10, state.reach)
     near = better & state.exact & (distance < TOLERANCE)
     return _State(
@@ -269,7 +274,8 @@ def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _S
         found=found,
         trial=trial,
         promised=jnp.where(definite, promised, 0.0),
-        damping=jnp.where(definite, damping, state.damping),
+        damping=jnp.where(definite, damping, jnp.maximum(state.damping, floor)),
+        floor=floor,
         distance=distance,
         exact=definite & (distance < reach),
         reach=reach,
