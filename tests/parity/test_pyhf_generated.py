@@ -45,10 +45,10 @@ def all_of(drawn):
     q_obs, q_asimov, cls_obs, cls_exp = of_polished(case.oracle, 1.0)
     (ours,) = Reference.of(case.model).statistics([1.0])[1]
     assert ours <= q_asimov + 1e-5
-    if ours < q_asimov - 1e-5:  # one-sided systematics have several minima, and the oracle is in a higher one
-        return
     found = hypothesis_test(case.model, 1.0)
-    assert found.q_obs == pytest.approx(q_obs, abs=1e-5)
+    assert found.q_obs <= q_obs + 1e-5
+    if min(ours - q_asimov, found.q_obs - q_obs) < -1e-5:  # held at 1, the oracle is in a higher minimum
+        return
     assert found.cls_obs == pytest.approx(cls_obs, abs=1e-4)
     assert found.cls_exp == pytest.approx(cls_exp, abs=1e-4)
 
