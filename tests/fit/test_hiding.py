@@ -4,6 +4,7 @@ from neyman.fit.blinding import BlindedParameter, Blinding
 from neyman.fit.hiding import hide
 from neyman.likelihood.results import (
     BestFit,
+    ConstructedInterval,
     Contour,
     Correlation,
     Estimate,
@@ -11,6 +12,9 @@ from neyman.likelihood.results import (
     HypothesisTest,
     Interval,
     Intervals,
+    NeymanConstruction,
+    UnbinnedCheck,
+    UnbinnedGoodness,
     UpperLimit,
 )
 
@@ -100,3 +104,104 @@ def test_tests_of_another_parameter_are_shown():
     assert hide(test, MARK).cls_obs is None
     other = limit.model_copy(update={"poi": "k"})
     assert hide(other, MARK) is other
+
+
+def unbinned_check(**changes):
+    return UnbinnedCheck(
+        **{
+            "normalised": True,
+            "events": 123.0,
+            "lowest_density": 0.3,
+            "negative": ["signal"],
+            "extrapolated": {"jes": 1.5, "mu": 2.0},
+            "reference_events": 1000,
+            "drift": {"signal": 1.1},
+            "effective_size": {"signal": 900.0},
+            "nominal_integral": {"signal": 1.001},
+        }
+        | changes
+    )
+
+
+def test_what_a_fit_says_of_unbinned_channels():
+    warning = "VR: shapes are extrapolated beyond their templates: jes = 1.50, mu = 2.00"
+    fit = best_fit(
+        unbinned={"SR": unbinned_check(), "VR": unbinned_check()},
+        warnings=["VR: the density is not positive at every event", warning],
+        message="minimum found, but VR: the density is not positive at every event; 1 more in warnings",
+        at_bounds=[],
+    )
+    found = hide(fit, MARK)
+    assert found.blinded
+    assert set(found.unbinned) == {"VR"}  # the number of events of a hidden region is not told
+    assert found.unbinned["VR"] == unbinned_check(negative=[], extrapolated={"jes": 1.5})
+    assert found.warnings == ["VR: the density is not positive at every event"]
+    assert found.message == fit.message
+    told = fit.model_copy(update={"message": f"minimum found, but {warning}; 1 more in warnings"})
+    assert hide(told, MARK).message == "minimum found"
+
+
+def test_integrals_of_densities_that_a_blinded_parameter_may_change():
+    mark = Blinding(parameters={"jes": BlindedParameter(seed=64 * "f", scale=0.5)}, regions=())
+    found = hide(best_fit(unbinned={"SR": unbinned_check()}), mark).unbinned["SR"]
+    assert found == unbinned_check(negative=[], extrapolated={"mu": 2.0}, drift={}, effective_size={})
+
+
+def test_a_hidden_region_without_blinded_parameters():
+    mark = Blinding(parameters={}, regions=("SR",))
+    fit = best_fit(unbinned={"SR": unbinned_check(), "VR": unbinned_check()})
+    found = hide(fit, mark)
+    assert found.unbinned == {"VR": unbinned_check()}
+    assert (found.parameters, found.message, found.blinded) == (fit.parameters, fit.message, True)
+    assert hide(best_fit(unbinned={"VR": unbinned_check()}), mark).blinded is False
+
+
+def test_the_number_of_events_beside_goodness_of_fit():
+    channel = UnbinnedGoodness(
+        events=123.0,
+        reference_size=1000.0,
+        summary="score",
+        statistic=3.0,
+        degrees_of_freedom=4,
+        p_value_asymptotic=0.4,
+        energy=0.1,
+    )
+    result = GoodnessOfFit(
+        **IDENTITY,
+        statistic=3.0,
+        degrees_of_freedom=2,
+        p_value=0.2,
+        method="asymptotic",
+        unbinned={"SR": channel, "VR": channel},
+    )
+    found = hide(result, MARK)
+    assert (found.unbinned["SR"].events, found.unbinned["SR"].statistic) == (None, 3.0)
+    assert found.unbinned["VR"] == channel
+
+
+def test_a_construction_is_left_out_unless_it_is_of_what_is_expected():
+    interval = ConstructedInterval(level=0.683, lower=0.5, upper=1.5, lower_error=0.1)
+    lists = ("values", "observed", "critical_68", "critical_68_error", "critical_95", "critical_95_error", "p_values")
+    result = NeymanConstruction(
+        **IDENTITY,
+        parameter="mu",
+        best=1.0,
+        statistic="t",
+        **{name: [1.0, 2.0] for name in lists},
+        asymptotic_critical=(1.0, 4.0),
+        toys=100,
+        converged=[100, 100],
+        seed=0,
+        interval_68=interval,
+        interval_95=interval,
+        asymptotic_68=interval,
+        asymptotic_95=interval,
+    )
+    found = hide(result, MARK)
+    assert found.blinded
+    assert (found.best, found.converged, *(getattr(found, name) for name in lists)) == (None, *[[]] * 8)
+    nothing = ConstructedInterval(level=0.683, lower=None, upper=None, lower_error=None, upper_error=None)
+    assert found.interval_68 == found.asymptotic_95 == nothing
+    assert hide(result.model_copy(update={"parameter": "jes"}), MARK).blinded is False
+    expected = result.model_copy(update={"blinded": True})
+    assert hide(expected, MARK) is expected

@@ -31,17 +31,15 @@ def build(
 ) -> None:
     """Build a workspace from files of events.
 
-    Afterwards nothing needs these files. With --json the record of the build is printed.
+    Afterwards nothing needs these files. The densities of unbinned regions are in a folder beside it, `ws_arrays` for
+    `ws.json`. With --json the record of the build is printed.
 
     Example: neyman fit build config.yaml --out ws.json
     """
     from neyman.cli.fit_tables import table
-    from neyman.fit.build import build as build_from
-    from neyman.fit.config import FitConfig
-    from neyman.likelihood.workspace import Workspace
+    from neyman.fit.build import build_file
 
-    document, record = build_from(FitConfig.load(config), base=config.parent)
-    Workspace.from_dict(document, where=str(out)).save(out)
+    record = build_file(config, out)
     for warning in record.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if json:
@@ -53,8 +51,11 @@ def build(
     typer.echo(f"{out}: built from {len(record.files)} files")
 
 
-def schema() -> None:
-    """Print the JSON schema of the config.
+def schema(
+    *,
+    workspace: Annotated[bool, typer.Option("--workspace", help="That of workspaces, not of the config.")] = False,
+) -> None:
+    """Print the JSON schema of the config, or of workspaces.
 
     Editors that know it check as you type.
 
@@ -62,9 +63,15 @@ def schema() -> None:
     """
     import json as library
 
-    from neyman.fit.config import FitConfig
+    if workspace:
+        from neyman.likelihood.workspace.document import Document
 
-    typer.echo(library.dumps(FitConfig.model_json_schema(), indent=2, ensure_ascii=False))
+        found = Document.model_json_schema()
+    else:
+        from neyman.fit.config import FitConfig
+
+        found = FitConfig.model_json_schema()
+    typer.echo(library.dumps(found, indent=2, ensure_ascii=False))
 
 
 def inspect(
@@ -83,7 +90,7 @@ def inspect(
     from neyman.cli.fit_files import inspected
     from neyman.likelihood.workspace import describe
 
-    found = inspected(workspace, patch, unblind=unblind)
+    found = inspected(workspace, patch, unblind=unblind).blinded()
     typer.echo(found.to_json() if json else describe(found), nl=json)
     hidden = [each.name for each in found.channels if each.observed is None]
     if hidden and not json:
@@ -214,7 +221,7 @@ def asimov(
     point = arguments.values(at, "--at")
     given = read(workspace, patch)
     model = given.model(measurement, **arguments.interpolation(interpolation))
-    write(fit_steps.asimov(given, model, point), out, sources=[])
+    write(fit_steps.asimov(given, model, point, out), out, sources=[])
 
 
 def blind(

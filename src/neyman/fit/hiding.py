@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import singledispatch
 from typing import Any, TypeVar
 
@@ -10,13 +11,16 @@ from neyman.likelihood.results import (
     BestFit,
     Contour,
     FitResult,
+    GoodnessOfFit,
     HypothesisTest,
     Impacts,
     Interval,
     Intervals,
+    NeymanConstruction,
     Number,
     Scan,
     Significance,
+    UnbinnedCheck,
     UpperLimit,
 )
 
@@ -27,8 +31,9 @@ def hide(result: ResultT, mark: Blinding) -> ResultT:
     """The result without what its workspace's mark blinds.
 
     Values of blinded parameters get their offset, also those that a scan or contour held; errors, correlations, impacts
-    and the height of the profile stay. Observed CLs, limits and significances become null. Goodness of fit and
-    pseudo-experiments say nothing about a blinded parameter, and stay. `blinded` is true if anything changed.
+    and the height of the profile stay. Observed CLs, limits and significances become null, and so does what a Neyman
+    construction found. Goodness of fit and pseudo-experiments say nothing about a blinded parameter, and stay, but for
+    the number of events in a hidden region that is unbinned. `blinded` is true if anything changed.
 
     Args:
         result: The result.
@@ -51,14 +56,59 @@ def _of_best_fit(result: BestFit, mark: Blinding) -> dict[str, Any]:
         for name, each in result.parameters.items()
         if name in mark.parameters and each.error != 0  # one that the workspace fixes is known anyway
     }
+    checks = {
+        name: _of_check(check, shifted.keys(), result.poi)
+        for name, check in result.unbinned.items()
+        if name not in mark.regions
+    }
+    of_events = {"unbinned": checks} if checks != result.unbinned else {}
     if not shifted:
-        return {}
+        return of_events
     at_bounds = [name for name in result.at_bounds if name not in shifted]  # a bound is a number that all know
     told = any(name in result.message for name in set(result.at_bounds) - set(at_bounds))
+    warnings = [line for line in result.warnings if not any(f"{name} = " in line for name in shifted)]
+    told = told or any(line in result.message for line in set(result.warnings) - set(warnings))
     return {
         "parameters": {**result.parameters, **shifted},
         "at_bounds": at_bounds,
         "message": "minimum found" if told else result.message,
+        "warnings": warnings,
+        **of_events,
+    }
+
+
+def _of_check(check: UnbinnedCheck, shifted: Collection[str], poi: str | None) -> UnbinnedCheck:
+    """Without what tells the value of a parameter: the sign of a yield; integrals of densities that it may change."""
+    if not shifted:
+        return check
+    extrapolated = {name: value for name, value in check.extrapolated.items() if name not in shifted}
+    hidden: dict[str, Any] = {"extrapolated": extrapolated, "negative": []}
+    if set(shifted) - {poi}:
+        hidden |= {"drift": {}, "effective_size": {}}
+    return check.model_copy(update=hidden)
+
+
+@_changes.register(GoodnessOfFit)
+def _of_goodness(result: GoodnessOfFit, mark: Blinding) -> dict[str, Any]:
+    hidden = {name: each for name, each in result.unbinned.items() if name in mark.regions}
+    if not hidden:
+        return {}
+    return {
+        "unbinned": result.unbinned | {name: each.model_copy(update={"events": None}) for name, each in hidden.items()}
+    }
+
+
+@_changes.register(NeymanConstruction)
+def _of_construction(result: NeymanConstruction, mark: Blinding) -> dict[str, Any]:
+    if result.parameter not in mark.parameters or result.blinded:  # one of what is expected tells nothing
+        return {}
+    ends = dict.fromkeys(("lower", "upper", "lower_error", "upper_error"))
+    intervals = ("interval_68", "interval_95", "asymptotic_68", "asymptotic_95")
+    curves = ("critical_68", "critical_68_error", "critical_95", "critical_95_error")
+    return {  # it looks where the data are, and so the values tell as much as the statistic
+        "best": None,
+        **{name: [] for name in ("values", "observed", "p_values", "converged", *curves)},
+        **{name: getattr(result, name).model_copy(update=ends) for name in intervals},
     }
 
 

@@ -1,9 +1,15 @@
 """Workspaces for tests: a small one of all modifiers, and random ones that pyhf accepts."""
 
 import copy
+import shutil
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
+
+from neyman.core.errors import WorkspaceError
+from neyman.likelihood.workspace import Workspace
+from neyman.likelihood.workspace.arrays import array_reference
 
 EFT = {
     "name": "eft",
@@ -180,3 +186,141 @@ def _documents(draw, prefix=""):
 def documents():
     """`documents(prefix)` is a strategy of workspaces; the prefix is that of the channels' names."""
     return _documents
+
+
+def _gaussian(x, centre, width):
+    return np.exp(-0.5 * ((x - centre) / width) ** 2)
+
+
+def write_unbinned(folder):
+    """The JSON of a binned control region and an unbinned signal region, whose arrays are written to a folder.
+
+    The reference density is uniform between 0 and 1, and so all ratios are known.
+    """
+    grid = (np.arange(400) + 0.5) / 400
+    seen = np.random.default_rng(4).uniform(size=60)
+    (folder / "arrays").mkdir(parents=True)
+
+    def densities(name, centre, width):
+        files = {}
+        for events, x in (("observed", seen), ("reference", grid)):
+            path = folder / "arrays" / f"{name}_{events}.npy"
+            np.save(path, np.log(_gaussian(x, centre, width) / _gaussian(grid, centre, width).mean()))
+            files[events] = array_reference(path, folder)
+        return files
+
+    def difference(name, one, other):
+        files = {}
+        for events in ("observed", "reference"):
+            values = [np.load(folder / "arrays" / f"{each}_{events}.npy") for each in (one, other)]
+            path = folder / "arrays" / f"{name}_{events}.npy"
+            np.save(path, values[0] - values[1])
+            files[events] = array_reference(path, folder)
+        return files
+
+    np.save(folder / "arrays" / "weights.npy", np.full(400, 0.25))
+    signal, background = densities("signal", 0.6, 0.1), densities("background", 0.2, 0.5)
+    for name, *shape in (("up", 0.62, 0.1), ("down", 0.59, 0.1)):
+        densities(name, *shape)
+    jes = {
+        "hi": 1.1,
+        "lo": 0.92,
+        "hi_log_ratio": difference("jes_hi", "up", "signal"),
+        "lo_log_ratio": difference("jes_lo", "down", "signal"),
+    }
+    return {
+        "channels": [
+            {
+                "name": "CR",
+                "samples": [
+                    {
+                        "name": "background",
+                        "data": [100.0, 90],
+                        "modifiers": [{"name": "JES", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}],
+                    }
+                ],
+            },
+            {
+                "name": "SR",
+                "type": "unbinned",
+                "observed": {},
+                "reference": {"weights": array_reference(folder / "arrays" / "weights.npy", folder)},
+                "samples": [
+                    {
+                        "name": "signal",
+                        "yield": 20,
+                        "log_ratio": signal,
+                        "modifiers": [
+                            {"name": "mu", "type": "normfactor", "data": None},
+                            {"name": "JES", "type": "normplusshape", "data": jes},
+                        ],
+                    },
+                    {
+                        "name": "background",
+                        "yield": 40.5,
+                        "log_ratio": background,
+                        "modifiers": [{"name": "JES", "type": "normsys", "data": {"lo": 0.95, "hi": 1.05}}],
+                    },
+                ],
+            },
+        ],
+        "observations": [{"name": "CR", "data": [101, 88]}],
+        "measurements": [{"name": "search", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+@pytest.fixture(scope="session")
+def unbinned_source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbinned") / "ws"
+    return folder, write_unbinned(folder)
+
+
+@pytest.fixture
+def unbinned(unbinned_source, tmp_path):
+    """The folder `ws` in `tmp_path` with arrays of an unbinned channel, and the JSON, which the test may change."""
+    folder, document = unbinned_source
+    shutil.copytree(folder, tmp_path / "ws")
+    return tmp_path / "ws", copy.deepcopy(document)
+
+
+def at_path(document, path):
+    """The value at a JSON path."""
+    for step in path.removeprefix("$.").replace("[", ".").replace("]", "").split("."):
+        document = document[int(step)] if step.isdecimal() else document[step]
+    return document
+
+
+def put_at(document, path, value):
+    """The document with another value at a JSON path, or with none there for `...`; the last step is a key."""
+    parent, _, key = path.rpartition(".")
+    if value is ...:
+        del at_path(document, parent)[key]
+    else:
+        at_path(document, parent)[key] = value
+    return document
+
+
+@pytest.fixture(scope="session")
+def at():
+    """`at(document, path)` is the value at a JSON path."""
+    return at_path
+
+
+@pytest.fixture(scope="session")
+def put():
+    """`put(document, path, value)` is the document with another value at a JSON path, or none there for `...`."""
+    return put_at
+
+
+@pytest.fixture
+def refused(message):
+    """`refused(document, part, ...)`: it is refused, with a message that has the parts."""
+
+    def check(document, *parts):
+        with pytest.raises(WorkspaceError) as error:
+            Workspace.from_dict(document)
+        message(error, *parts)
+        assert max(map(len, str(error.value).splitlines())) < 300
+
+    return check

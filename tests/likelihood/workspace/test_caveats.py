@@ -84,3 +84,49 @@ def test_a_parameter_that_changes_nothing(with_eft):
     assert Workspace.from_dict(with_eft).warnings() == [
         "$.channels[0].samples[0].modifiers[3].data.parameters[1]: parameter 'c10' changes nothing"
     ]
+
+
+SR = "$.channels[1]"
+SIGNAL = f"{SR}.samples[0]"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (f"{SIGNAL}.yield", 0, [f"{SIGNAL}.yield: sample 'signal' has a yield of zero"]),
+        (f"{SIGNAL}.yield", -3.5, [f"{SIGNAL}.yield: sample 'signal' has a yield that is negative, -3.5"]),
+        (
+            f"{SR}.samples[1].yield",
+            0,
+            [
+                f"{SR}: no events are expected, besides what 'mu' scales",
+                f"{SR}.samples[1].yield: sample 'background' has a yield of zero",
+            ],
+        ),
+        (
+            f"{SIGNAL}.log_ratio.observed.sha256",
+            ...,
+            [f"{SR}: no sha256 of arrays/signal_observed.npy; nothing will tell if a file changes"],
+        ),
+        (
+            f"{SR}.normalise",
+            False,
+            [f"{SR}.normalise: varied densities are not normalised, and a fit may end far from the truth"],
+        ),
+    ],
+)
+def test_unbinned_channels(unbinned, put, path, value, expected):
+    assert Workspace.from_dict(put(unbinned[1], path, value)).warnings() == expected
+
+
+def test_shapes_of_which_nothing_tells_what_they_are_relative_to(unbinned, put):
+    document = unbinned[1]
+    jes = f"{SIGNAL}.modifiers[1].data"
+    ratios = (f"{SIGNAL}.log_ratio", f"{SR}.samples[1].log_ratio", f"{jes}.hi_log_ratio", f"{jes}.lo_log_ratio")
+    for path in (SR, *ratios):
+        put(document, f"{path}.reference", ...)
+    put(document, f"{SR}.normalise", False)
+    undecided = f"{jes}: no relative_to; without reference events it is read as relative to the nominal density"
+    assert undecided in Workspace.from_dict(document).warnings()
+    put(document, f"{jes}.relative_to", "nominal")
+    assert undecided not in Workspace.from_dict(document).warnings()

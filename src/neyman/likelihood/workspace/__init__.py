@@ -1,4 +1,4 @@
-"""Workspaces: what a binned statistical model is made of, as plain data.
+"""Workspaces: what a statistical model is made of, as plain data.
 
 | you have | use |
 |---|---|
@@ -7,9 +7,11 @@
 | two analyses | `combine` |
 | a model that is too large, or named otherwise | `prune`, `rename`, `sorted_workspace` |
 | no idea what is in the file | `inspect`, then `describe` |
+| events and density ratios in place of bins | channels of `"type": "unbinned"`; `arrays.array_reference` names a file |
 """
 
-from neyman.likelihood.workspace.inspection import Inspection, describe, inspect
+from neyman.likelihood.workspace.description import describe
+from neyman.likelihood.workspace.inspection import Inspection, inspect
 from neyman.likelihood.workspace.operations import combine, prune, rename, sorted_workspace
 from neyman.likelihood.workspace.patching import Patch
 from neyman.likelihood.workspace.patchsets import PatchSet

@@ -5,58 +5,80 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from neyman.core.errors import near
-from neyman.likelihood.workspace.document import Channel, Document, Polynomial, Sample
+from neyman.likelihood.workspace.document import Document, Sample
+from neyman.likelihood.workspace.modifiers import Polynomial
 from neyman.likelihood.workspace.problems import json_path, listed, shown
-from neyman.likelihood.workspace.uses import Parameter, parameters, parameters_of
+from neyman.likelihood.workspace.unbinned import UnbinnedChannel, references
+from neyman.likelihood.workspace.uses import Parameter, parameters, parameters_of, uses
 
 
 def caveats(document: Document) -> list[str]:
     """A line for each, beginning with the JSON path."""
     found = parameters(document)
     lines = [*_negative_yields(document), *_bins_without_background(document)]
-    lines += [*_powerless(document), *_uneven_staterrors(found), *_settings(document, found)]
+    lines += [*_of_unbinned(document), *_powerless(document)]
+    lines += [*_uneven_staterrors(found), *_settings(document, found)]
     return list(dict.fromkeys(lines))
 
 
 def _negative_yields(document: Document) -> Iterator[str]:
-    for c, channel in enumerate(document.channels):
+    for path, channel in document.binned:
         for s, sample in enumerate(channel.samples):
             for b, value in enumerate(sample.data):
                 if value < 0:
-                    path = json_path(["channels", c, "samples", s, "data", b])
-                    yield f"{path}: sample {shown(sample.name)} has a negative yield, {value}"
+                    yield f"{path}.samples[{s}].data[{b}]: sample {shown(sample.name)} has a negative yield, {value}"
 
 
 def _bins_without_background(document: Document) -> Iterator[str]:
     """Where nothing is expected without a signal, one event excludes the background, whatever the uncertainties."""
     for poi in dict.fromkeys(measurement.poi for measurement in document.measurements):
-        for c, channel in enumerate(document.channels):
+        besides = f", besides what {shown(poi)} scales" if poi else ""
+        for path, channel in document.binned:
             backgrounds = [sample for sample in channel.samples if poi is None or not _scales(poi, sample)]
-            empty = [str(b) for b in range(_bins(channel)) if sum(sample.data[b] for sample in backgrounds) <= 0]
+            empty = [str(b) for b in range(channel.bins) if sum(sample.data[b] for sample in backgrounds) <= 0]
             if empty:
-                besides = f", besides what {shown(poi)} scales" if poi else ""
                 bins = "bin" if len(empty) == 1 else "bins"
-                yield f"{json_path(['channels', c])}: no events are expected in {bins} {listed(empty)}{besides}"
+                yield f"{path}: no events are expected in {bins} {listed(empty)}{besides}"
+        for path, unbinned in document.unbinned:
+            if sum(each.nominal for each in unbinned.samples if poi is None or not _scales(poi, each)) <= 0:
+                yield f"{path}: no events are expected{besides}"
 
 
 def _scales(poi: str, sample: Sample) -> bool:
     return any(poi in parameters_of(each) for each in sample.modifiers if each.type in ("normfactor", "polynomial"))
 
 
-def _bins(channel: Channel) -> int:
-    return len(channel.samples[0].data)
+def _of_unbinned(document: Document) -> Iterator[str]:
+    for path, channel in document.unbinned:
+        for s, sample in enumerate(channel.samples):
+            if sample.nominal <= 0:
+                size = "of zero" if sample.nominal == 0 else f"that is negative, {sample.nominal}"
+                yield f"{path}.samples[{s}].yield: sample {shown(sample.name)} has a yield {size}"
+        if not channel.normalise:
+            yield f"{path}.normalise: varied densities are not normalised, and a fit may end far from the truth"
+        if channel.reference is None:
+            yield from _undecided(channel, path)
+        unsure = [each.reference.path for each in references(channel, path) if each.reference.sha256 is None]
+        if unsure:
+            yield f"{path}: no sha256 of {listed(dict.fromkeys(unsure))}; nothing will tell if a file changes"
+
+
+def _undecided(channel: UnbinnedChannel, path: str) -> Iterator[str]:
+    """Shapes without reference events, of which nothing tells what they are relative to."""
+    for s, sample in enumerate(channel.samples):
+        for m, each in enumerate(sample.modifiers):
+            if each.type == "normplusshape" and each.data.hi_log_ratio and not each.data.relative_to:
+                here = f"{path}.samples[{s}].modifiers[{m}].data"
+                yield f"{here}: no relative_to; without reference events it is read as relative to the nominal density"
 
 
 def _powerless(document: Document) -> Iterator[str]:
-    for c, channel in enumerate(document.channels):
-        for s, sample in enumerate(channel.samples):
-            for m, modifier in enumerate(sample.modifiers):
-                for p, name in enumerate(parameters_of(modifier)):
-                    if isinstance(modifier, Polynomial) and not any(
-                        term.powers.get(name, 0) and term.coefficient for term in modifier.data.terms
-                    ):
-                        path = json_path(["channels", c, "samples", s, "modifiers", m, "data", "parameters", p])
-                        yield f"{path}: parameter {shown(name)} changes nothing"
+    for use in uses(document):
+        if isinstance(use.modifier, Polynomial) and not any(
+            term.powers.get(use.parameter, 0) and term.coefficient for term in use.modifier.data.terms
+        ):
+            place = use.modifier.data.parameters.index(use.parameter)
+            yield f"{use.path}.data.parameters[{place}]: parameter {shown(use.parameter)} changes nothing"
 
 
 def _uneven_staterrors(found: dict[str, Parameter]) -> Iterator[str]:

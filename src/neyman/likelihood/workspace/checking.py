@@ -7,16 +7,19 @@ uncertainties and counts, observations without a channel, names that are empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from neyman.core.errors import near
-from neyman.likelihood.workspace.document import Channel, Document, Modifier, PolynomialData
-from neyman.likelihood.workspace.problems import Problem, json_path, listed, shown
+from neyman.likelihood.workspace.array_checking import check_arrays
+from neyman.likelihood.workspace.document import BinnedSample, Channel, Document, Sample
+from neyman.likelihood.workspace.modifiers import Modifier, PolynomialData
+from neyman.likelihood.workspace.problems import Problem, check_unique, json_path, listed, shown
 from neyman.likelihood.workspace.settings import check_measurements
+from neyman.likelihood.workspace.unbinned import UnbinnedChannel
 from neyman.likelihood.workspace.uses import Parameter, parameters
 
-MAY_SHARE = {"normsys", "histosys"}
-"""Types whose modifiers may have one name, and so one parameter: both are moved by a standard normal number."""
+MAY_SHARE = {"normsys", "histosys", "normplusshape"}
+"""Types whose modifiers may have one name, and so one parameter: all are moved by a standard normal number."""
 
 
 def check(document: Document) -> list[Problem]:
@@ -33,31 +36,30 @@ def check(document: Document) -> list[Problem]:
     ]
 
 
-def check_unique(names: Iterable[str], path: str, what: str) -> Iterator[Problem]:
-    """Names that stand twice in a list."""
-    first: dict[str, int] = {}
-    for index, name in enumerate(names):
-        if name in first:
-            found = f"{what} {shown(name)} stands twice, first in {path}[{first[name]}]"
-            yield Problem(f"{path}[{index}]", found, "each name once")
-        first.setdefault(name, index)
-
-
 def _check_channel(channel: Channel, c: int) -> Iterator[Problem]:
     path = f"$.channels[{c}].samples"
-    first = channel.samples[0]
-    yield from check_unique((sample.name for sample in channel.samples), path, "sample")
-    for s, sample in enumerate(channel.samples):
-        if len(sample.data) != len(first.data):
-            yield _bins(f"{path}[{s}].data", sample.data, len(first.data), f"sample {shown(first.name)}")
+    samples: tuple[Sample, ...] = channel.samples
+    first = samples[0]
+    yield from check_unique((sample.name for sample in samples), path, "sample")
+    for s, sample in enumerate(samples):
+        bins = _bins(sample)
+        if bins != _bins(first):
+            yield _other_bins(f"{path}[{s}].data", bins, _bins(first), f"sample {shown(first.name)}")
         here = f"{path}[{s}].modifiers"
         yield from check_unique((f"{each.type} {each.name}" for each in sample.modifiers), here, "modifier")
         for m, modifier in enumerate(sample.modifiers):
-            yield from _check_modifier(modifier, len(sample.data), f"{here}[{m}].data")
+            yield from _check_modifier(modifier, bins, f"{here}[{m}].data")
+    if isinstance(channel, UnbinnedChannel):
+        yield from check_arrays(channel, f"$.channels[{c}]")
+
+
+def _bins(sample: Sample) -> int:
+    """The number of bins; none of an unbinned sample, whose modifiers have none either."""
+    return len(sample.data) if isinstance(sample, BinnedSample) else 0
 
 
 def _check_modifier(modifier: Modifier, bins: int, path: str) -> Iterator[Problem]:
-    if modifier.type == "normsys":
+    if modifier.type in ("normsys", "normplusshape"):
         for key, value in (("lo", modifier.data.lo), ("hi", modifier.data.hi)):
             if value <= 0:
                 hint = "1 is no change; 10 % less is 0.9"
@@ -65,10 +67,10 @@ def _check_modifier(modifier: Modifier, bins: int, path: str) -> Iterator[Proble
     elif modifier.type == "histosys":
         for key, values in (("lo_data", modifier.data.lo_data), ("hi_data", modifier.data.hi_data)):
             if len(values) != bins:
-                yield _bins(f"{path}.{key}", values, bins, "its sample")
+                yield _other_bins(f"{path}.{key}", len(values), bins, "its sample")
     elif modifier.type in ("shapesys", "staterror"):
         if len(modifier.data) != bins:
-            yield _bins(path, modifier.data, bins, "its sample")
+            yield _other_bins(path, len(modifier.data), bins, "its sample")
         yield from _negative(path, modifier.data, "an uncertainty, zero or above")
     elif modifier.type == "polynomial":
         yield from _check_polynomial(modifier.data, path)
@@ -90,22 +92,29 @@ def _check_polynomial(data: PolynomialData, path: str) -> Iterator[Problem]:
 
 
 def _check_observations(document: Document) -> Iterator[Problem]:
-    channels = {channel.name: channel for channel in document.channels}
+    channels = {channel.name: channel for _, channel in document.binned}
+    unbinned = {channel.name: path for path, channel in document.unbinned}
     observed = {each.name for each in document.observations}
     unused = [each.name for each in document.observations if each.name not in channels]
-    for c, name in enumerate(channel.name for channel in document.channels):
-        if name not in observed:
-            found = f"no observation for channel {shown(name)}"
-            yield Problem(f"$.channels[{c}]", found, "an entry in $.observations with its name", near(name, unused))
+    for path, channel in document.binned:
+        if channel.name not in observed:
+            found, expected = (
+                f"no observation for channel {shown(channel.name)}",
+                "an entry in $.observations with its name",
+            )
+            yield Problem(path, found, expected, near(channel.name, unused))
     for o, observation in enumerate(document.observations):
         path = f"$.observations[{o}]"
-        channel = channels.get(observation.name)
-        if channel is None:
+        if observation.name in unbinned:
+            found = f"channel {shown(observation.name)} is unbinned"
+            hint = f"remove this entry: the data are {unbinned[observation.name]}.observed"
+            yield Problem(path, found, "counts of binned channels alone", hint)
+        elif observation.name not in channels:
             free = [name for name in channels if name not in observed]
             found = f"no channel {shown(observation.name)}"
             yield Problem(f"{path}.name", found, f"one of {listed(channels)}", near(observation.name, free))
-        elif len(observation.data) != len(channel.samples[0].data):
-            yield _bins(f"{path}.data", observation.data, len(channel.samples[0].data), "its channel")
+        elif len(observation.data) != (channel := channels[observation.name]).bins:
+            yield _other_bins(f"{path}.data", len(observation.data), channel.bins, "its channel")
         yield from _negative(f"{path}.data", observation.data, "counts, zero or above")
 
 
@@ -118,7 +127,7 @@ def _check_sharing(parameter: Parameter) -> Iterator[Problem]:
         yield Problem(
             other.path,
             f"{name} is of type {other.modifier.type} here, of type {first.modifier.type} in {first.path}",
-            "one type for each name; normsys and histosys alone may share one",
+            "one type for each name; normsys, histosys and normplusshape alone may share one",
             "another name for one of them",
         )
     elif types == {"shapesys"} and others:
@@ -130,8 +139,8 @@ def _check_sharing(parameter: Parameter) -> Iterator[Problem]:
         )
 
 
-def _bins(path: str, values: Sequence[object], expected: int, other: str) -> Problem:
-    return Problem(path, f"{len(values)} bins", f"{expected}, as {other}")
+def _other_bins(path: str, found: int, expected: int, other: str) -> Problem:
+    return Problem(path, f"{found} bins", f"{expected}, as {other}")
 
 
 def _negative(path: str, values: Sequence[float], expected: str) -> Iterator[Problem]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from neyman.core.results import Result
-from neyman.likelihood.workspace.document import Channel, Measurement
-from neyman.likelihood.workspace.uses import Use, parameters, uses
+from neyman.likelihood.workspace.array_files import open_array, require_file
+from neyman.likelihood.workspace.arrays import read_array
+from neyman.likelihood.workspace.document import BinnedChannel, Measurement
+from neyman.likelihood.workspace.unbinned import UnbinnedChannel, UnbinnedSample, references
+from neyman.likelihood.workspace.uses import Use, parameters, parameters_of, uses
 from neyman.likelihood.workspace.workspace import Workspace
 
 
@@ -16,22 +20,60 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SampleSummary(_Part):
+    """A sample of an unbinned channel.
+
+    Attributes:
+        name: Its name.
+        nominal: Its nominal yield.
+        parameters: Parameters that change it.
+        shapes: Those of them that change its density.
+    """
+
+    name: str
+    nominal: float
+    parameters: tuple[str, ...]
+    shapes: tuple[str, ...]
+
+
+class EventsSummary(_Part):
+    """The events of an unbinned channel.
+
+    Attributes:
+        observed: Number of observed events, whatever their weights; null where they are blinded.
+        reference: Number of reference events; null if there are none.
+        normalised: Whether varied densities are normalised.
+        samples: Its samples.
+        files: Number of files with its arrays.
+        bytes: Their size; null where they are blinded, as it tells how many events there are.
+    """
+
+    observed: int | None
+    reference: int | None
+    normalised: bool
+    samples: tuple[SampleSummary, ...]
+    files: int
+    bytes: int | None
+
+
 class ChannelSummary(_Part):
     """A channel.
 
     Attributes:
         name: Its name.
-        bins: Number of bins.
+        bins: Number of bins; null if it is unbinned.
         samples: Names of its samples.
         expected: Sum of the nominal yields.
-        observed: Sum of the observed counts; null where they are blinded.
+        observed: Sum of the observed counts, or of the weights of observed events; null where they are blinded.
+        events: What an unbinned channel has in place of bins; null if it is binned.
     """
 
     name: str
-    bins: int
+    bins: int | None
     samples: tuple[str, ...]
     expected: float
     observed: float | None
+    events: EventsSummary | None = None
 
 
 class ModifierSummary(_Part):
@@ -97,28 +139,86 @@ class Inspection(Result):
     measurements: tuple[MeasurementSummary, ...]
     warnings: tuple[str, ...]
 
+    def blinded(self) -> Inspection:
+        """The same, and where `observed` of a channel is left out, nothing else tells how many events there are."""
+        return self.model_copy(update={"channels": tuple(map(_blinded, self.channels))})
+
+
+def _blinded(channel: ChannelSummary) -> ChannelSummary:
+    if channel.observed is not None or channel.events is None:
+        return channel
+    return channel.model_copy(update={"events": channel.events.model_copy(update={"observed": None, "bytes": None})})
+
 
 def inspect(workspace: Workspace) -> Inspection:
-    """Summarise a workspace."""
+    """Summarise a workspace; of unbinned channels, files are opened, and weights of observed events read.
+
+    Raises:
+        DataError: If such a file cannot be used.
+    """
     document = workspace.document
     observed = {each.name: sum(each.data) for each in document.observations}
     size = sum(parameter.size for parameter in parameters(document).values())
     return Inspection(
         workspace=workspace.digest,
-        channels=tuple(_channel(channel, observed[channel.name]) for channel in document.channels),
+        channels=tuple(
+            _binned(channel, observed[channel.name])
+            if isinstance(channel, BinnedChannel)
+            else _unbinned(channel, workspace.folder, f"$.channels[{c}]")
+            for c, channel in enumerate(document.channels)
+        ),
         modifiers=_modifiers(workspace),
         measurements=tuple(_measurement(each, size) for each in document.measurements),
         warnings=tuple(workspace.warnings()),
     )
 
 
-def _channel(channel: Channel, observed: float) -> ChannelSummary:
+def _binned(channel: BinnedChannel, observed: float) -> ChannelSummary:
     return ChannelSummary(
         name=channel.name,
-        bins=len(channel.samples[0].data),
+        bins=channel.bins,
         samples=tuple(sample.name for sample in channel.samples),
         expected=sum(sum(sample.data) for sample in channel.samples),
         observed=observed,
+    )
+
+
+def _unbinned(channel: UnbinnedChannel, folder: Path, path: str) -> ChannelSummary:
+    named = list(references(channel, path))
+    for each in named:
+        require_file(folder / each.reference.path, where=each.path)
+    first = {each.events: each for each in reversed(named)}
+    lengths = {events: len(open_array(each.reference, folder, where=each.path)) for events, each in first.items()}
+    weights = channel.observed.weights
+    observed = float(lengths["observed"])
+    if weights:
+        values = read_array(weights, folder, where=f"{path}.observed.weights", may_be_empty=True)
+        observed = float(values.sum(dtype=np.float64))
+    files = {folder / each.reference.path for each in named}
+    return ChannelSummary(
+        name=channel.name,
+        bins=None,
+        samples=tuple(sample.name for sample in channel.samples),
+        expected=sum(sample.nominal for sample in channel.samples),
+        observed=observed,
+        events=EventsSummary(
+            observed=lengths["observed"],
+            reference=lengths.get("reference"),
+            normalised=channel.normalise,
+            samples=tuple(map(_sample, channel.samples)),
+            files=len(files),
+            bytes=sum(file.stat().st_size for file in files),
+        ),
+    )
+
+
+def _sample(sample: UnbinnedSample) -> SampleSummary:
+    shapes = [each.name for each in sample.modifiers if each.type == "normplusshape" and each.data.hi_log_ratio]
+    return SampleSummary(
+        name=sample.name,
+        nominal=sample.nominal,
+        parameters=tuple(dict.fromkeys(name for each in sample.modifiers for name in parameters_of(each))),
+        shapes=tuple(shapes),
     )
 
 
@@ -142,46 +242,3 @@ def _modifiers(workspace: Workspace) -> tuple[ModifierSummary, ...]:
 def _measurement(measurement: Measurement, size: int) -> MeasurementSummary:
     settings = tuple(Setting.model_validate(config.model_dump()) for config in measurement.config.parameters)
     return MeasurementSummary(name=measurement.name, poi=measurement.poi, parameters=size, settings=settings)
-
-
-def describe(inspection: Inspection) -> str:
-    """The summary as tables for a terminal, with a line break at the end of each line."""
-    channels = [
-        (
-            each.name,
-            str(each.bins),
-            f"{each.expected:.6g}",
-            "blinded" if each.observed is None else f"{each.observed:.6g}",
-            ", ".join(each.samples),
-        )
-        for each in inspection.channels
-    ]
-    modifiers = [
-        (each.name, each.type, str(each.channels), str(each.samples), str(each.parameters))
-        for each in inspection.modifiers
-    ]
-    measurements = [
-        (each.name, each.poi or "none", str(each.parameters), "; ".join(map(_setting, each.settings)))
-        for each in inspection.measurements
-    ]
-    blocks = [
-        _table(("channel", "bins", "expected", "observed", "samples"), channels),
-        _table(("modifier", "type", "channels", "samples", "parameters"), modifiers),
-        _table(("measurement", "POI", "parameters", "settings"), measurements),
-        "".join(f"warning: {line}\n" for line in inspection.warnings),
-    ]
-    return "\n".join(block for block in blocks if block)
-
-
-def _setting(setting: Setting) -> str:
-    parts = [
-        f"{key} {value}" for key, value in setting.model_dump(mode="json", exclude={"name", "fixed"}).items() if value
-    ]
-    fixed = {True: ["fixed"], False: ["free"], None: []}[setting.fixed]
-    return " ".join([setting.name, *fixed, *parts])
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows))
-    return "".join(f"{line}\n" for line in lines)

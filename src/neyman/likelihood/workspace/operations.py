@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
 from neyman.core.errors import WorkspaceError, near
-from neyman.likelihood.workspace.document import Modifier
+from neyman.likelihood.workspace.modifiers import Modifier
 from neyman.likelihood.workspace.problems import shown
 from neyman.likelihood.workspace.uses import parameters
 from neyman.likelihood.workspace.workspace import Workspace, require_names
@@ -18,6 +18,8 @@ Item = dict[str, Any]
 
 def combine(left: Workspace, right: Workspace, join: Join = "none", *, merge_channels: bool = False) -> Workspace:
     """One workspace from two: parameters of the same name become one, and so fully correlated.
+
+    Relative paths of arrays start from the folder of the left one; those of the right one are rewritten.
 
     Args:
         left: A workspace.
@@ -36,7 +38,7 @@ def combine(left: Workspace, right: Workspace, join: Join = "none", *, merge_cha
         raise WorkspaceError(f"join {shown(join)}", expected=f"one of {', '.join(joins)}", hint=near(str(join), joins))
     if merge_channels and join == "none":
         raise WorkspaceError("merge_channels with join 'none'", expected="join 'outer', 'left outer' or 'right outer'")
-    ours, theirs = left.to_dict(), right.to_dict()
+    ours, theirs = left.to_dict(), right.at(left.folder).to_dict()
     if join == "outer":
         measurements = _merged_measurements(ours["measurements"], theirs["measurements"])
     else:
@@ -47,7 +49,7 @@ def combine(left: Workspace, right: Workspace, join: Join = "none", *, merge_cha
         "observations": _joined(join, ours, theirs, "observations"),
         "version": ours["version"],
     }
-    return Workspace.from_dict(combined, where="combined workspace")
+    return Workspace.from_dict(combined, where="combined workspace", folder=left.folder)
 
 
 def _joined(join: Join, ours: Item, theirs: Item, what: str, *, merge: bool = False) -> list[Item]:
@@ -121,7 +123,7 @@ def prune(
     for measurement in data["measurements"]:
         config = measurement["config"]
         config["parameters"] = [each for each in config["parameters"] if each["name"] not in modifiers]
-    return Workspace.from_dict(data, where="pruned workspace")
+    return Workspace.from_dict(data, where="pruned workspace", folder=workspace.folder)
 
 
 def rename(
@@ -159,7 +161,7 @@ def rename(
         config = measurement["config"]
         config["poi"] = modifiers.get(config["poi"], config["poi"])
         _rename(config["parameters"], modifiers)
-    return Workspace.from_dict(data, where="renamed workspace")
+    return Workspace.from_dict(data, where="renamed workspace", folder=workspace.folder)
 
 
 def _rename(items: Iterable[Item], names: Mapping[str, str]) -> None:
@@ -187,7 +189,7 @@ def sorted_workspace(workspace: Workspace) -> Workspace:
             sample["modifiers"].sort(key=lambda modifier: (modifier["name"], modifier["type"]))
     for measurement in data["measurements"]:
         measurement["config"]["parameters"].sort(key=_name)
-    return Workspace.from_dict(data, where="sorted workspace")
+    return Workspace.from_dict(data, where="sorted workspace", folder=workspace.folder)
 
 
 def _name(item: Item) -> str:

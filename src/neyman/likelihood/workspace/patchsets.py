@@ -11,10 +11,9 @@ from pydantic import ConfigDict, Field, PlainValidator, StrictStr, model_validat
 
 from neyman.core.errors import WorkspaceError, near
 from neyman.core.files import read_json
-from neyman.likelihood.workspace.checking import check_unique
-from neyman.likelihood.workspace.document import Node, number
+from neyman.likelihood.workspace.nodes import Node, number
 from neyman.likelihood.workspace.patching import Patch
-from neyman.likelihood.workspace.problems import Problem, error, listed, shown
+from neyman.likelihood.workspace.problems import Problem, check_unique, error, listed, shown
 from neyman.likelihood.workspace.reading import parse
 from neyman.likelihood.workspace.workspace import Workspace
 
@@ -156,9 +155,10 @@ class PatchSet:
             WorkspaceError: If there is no such patch, or it is for another workspace, or does not fit.
         """
         document = workspace.to_dict() if isinstance(workspace, Workspace) else workspace
+        folder = workspace.folder if isinstance(workspace, Workspace) else ""
         patch = self[key]
         patch.verify(document, where="workspace")
-        return Workspace.from_dict(patch.apply(document), where=f"workspace patched by '{patch.name}'")
+        return Workspace.from_dict(patch.apply(document), where=f"workspace patched by '{patch.name}'", folder=folder)
 
 
 def _check(content: _Set) -> list[Problem]:

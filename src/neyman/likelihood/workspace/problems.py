@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,16 @@ def error(problems: Sequence[Problem], *, where: str) -> WorkspaceError:
     )
 
 
+def check_unique(names: Iterable[str], path: str, what: str) -> Iterator[Problem]:
+    """Names that stand twice in a list."""
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            found = f"{what} {shown(name)} stands twice, first in {path}[{first[name]}]"
+            yield Problem(f"{path}[{index}]", found, "each name once")
+        first.setdefault(name, index)
+
+
 def json_path(parts: Iterable[str | int]) -> str:
     """The JSON path of keys and indices.
 
@@ -63,8 +73,12 @@ def _step(part: str | int) -> str:
     return f"[{shown(part)}]"
 
 
-def shown(value: object) -> str:
+def shown(value: object, longest: int = LONGEST) -> str:
     """A JSON value as a message shows it: in one line, and short.
+
+    Args:
+        value: The value.
+        longest: Most characters of a text or a number.
 
     Examples:
         >>> shown(float("nan")), shown(None), shown([1, 2]), shown("mu")
@@ -79,7 +93,7 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 1000:
         return "a number of hundreds of digits"
     text = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__module__}.{type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]}...{text[-1]}"
+    return text if len(text) <= longest else f"{text[: longest - 4]}...{text[-1]}"
 
 
 def _shown_container(value: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> str:
@@ -96,5 +110,5 @@ def listed(names: Iterable[str]) -> str:
         >>> listed(f"bin{i}" for i in range(12))
         'bin0, bin1, bin2, bin3, bin4, bin5, bin6, bin7 and 4 more'
     """
-    names = [name if len(name) <= 30 and name.isprintable() else shown(name[:25]) for name in names]
+    names = [name if len(name) <= 30 and name.isprintable() else shown(name[:25], 40) for name in names]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

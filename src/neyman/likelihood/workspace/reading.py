@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from neyman.core.errors import near
@@ -31,6 +33,16 @@ EXPECTED = {
     "greater_than_equal": "a whole number, zero or above",
     "recursion_loop": "a document that does not contain itself",
 }
+ELSEWHERE = {
+    "normplusshape": 'it is for channels of "type": "unbinned"; a histosys varies a histogram',
+    "histosys": "normplusshape: an unbinned sample has no bins",
+    "shapesys": "leave it out: an unbinned sample has no bins",
+    "staterror": "leave it out: an unbinned sample has no bins",
+    "shapefactor": "leave it out: an unbinned sample has no bins",
+}
+"""What to do with a modifier that belongs to the other kind of channels."""
+OF_UNBINNED = ("observed", "reference", "normalise", "yield", "log_ratio")
+"""Keys that only unbinned channels have."""
 
 
 def parse(model: type[ModelT], data: object, *, where: str) -> ModelT:
@@ -47,7 +59,8 @@ def parse(model: type[ModelT], data: object, *, where: str) -> ModelT:
         misfits = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
         details = [each for each in details if each["type"] != "too_short" or each["loc"] not in misfits]
         # A misspelt key is both unknown and missing, where the first says more and the second is no other mistake.
-        details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+        # Of unknown keys the outermost says most: inside of what it would have named, all may be unknown.
+        details.sort(key=lambda each: len(each["loc"]) if each["type"] == "extra_forbidden" else sys.maxsize)
         meant = {
             (*detail["loc"][:-1], _meant(model, detail["loc"], data))
             for detail in details
@@ -64,7 +77,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: object) -> Prob
     if detail["type"] == "extra_forbidden":
         meant = _meant(model, location, data)
         known = listed(_known(model, location[:-1]))
-        hint = f"did you mean '{meant}'?" if meant else ""
+        forgotten = '"type": "unbinned" in the channel, if it is' if location[-1] in OF_UNBINNED else ""
+        hint = f"did you mean '{meant}'?" if meant else forgotten
         return Problem(path, f"unknown key {shown(location[-1])}", f"one of {known}", hint)
     if detail["type"] == "missing" and isinstance(location[-1], str):
         return Problem(path, f"no key '{location[-1]}'", f"keys {listed(_known(model, location[:-1], required=True))}")
@@ -73,7 +87,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails, data: object) -> Prob
     if detail["type"] == "union_tag_invalid":
         types = re.findall(r"'([^']*)'", detail["ctx"]["expected_tags"])
         tag = value["type"] if isinstance(value, Mapping) else None
-        return Problem(f"{path}.type", f"found {shown(tag)}", f"one of {', '.join(types)}", near(str(tag), types))
+        hint = ELSEWHERE.get(str(tag)) or near(str(tag), types)
+        return Problem(f"{path}.type", f"found {shown(tag)}", f"one of {', '.join(types)}", hint)
     return Problem(path, f"found {shown(value)}", _expected(model, detail))
 
 
@@ -122,16 +137,18 @@ def _known(model: type[BaseModel], location: Location, *, required: bool = False
     for part in location:
         if isinstance(part, int):
             continue
-        fields = [each.model_fields[part].annotation for each in current if part in each.model_fields]
+        fields = [field.annotation for each in current if (field := _fields(each).get(part))]
         if fields:
             current = [found for annotation in fields for found in _models(annotation)]
         else:
             current = [each for each in current if part in _tags(each)]
-    return list(
-        dict.fromkeys(
-            key for each in current for key, field in each.model_fields.items() if field.is_required() or not required
-        )
-    )
+    found = (key for each in current for key, field in _fields(each).items() if field.is_required() or not required)
+    return list(dict.fromkeys(found))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the keys that they have in JSON."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _tags(model: type[BaseModel]) -> tuple[str, ...]:

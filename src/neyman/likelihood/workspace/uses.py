@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from neyman.likelihood.workspace.document import Channel, Document, Modifier, Polynomial, Sample
+from neyman.likelihood.workspace.document import BinnedSample, Channel, Document, Sample
+from neyman.likelihood.workspace.modifiers import Modifier, Polynomial
 
 SETTINGS = {
     "normfactor": (),
@@ -20,6 +21,7 @@ SETTINGS = {
     "shapefactor": (),
     "lumi": ("auxdata", "sigmas"),
     "polynomial": (),
+    "normplusshape": ("auxdata",),
 }
 """What a measurement may say of the constraint of each type; inits, bounds and fixed go with all."""
 
@@ -49,7 +51,8 @@ class Use:
 def uses(document: Document) -> Iterator[Use]:
     """All uses of all parameters, in the order of the document."""
     for c, channel in enumerate(document.channels):
-        for s, sample in enumerate(channel.samples):
+        samples: tuple[Sample, ...] = channel.samples
+        for s, sample in enumerate(samples):
             for m, modifier in enumerate(sample.modifiers):
                 path = f"$.channels[{c}].samples[{s}].modifiers[{m}]"
                 for parameter in parameters_of(modifier):
@@ -86,7 +89,7 @@ class Parameter:
     @property
     def size(self) -> int:
         """How many numbers it is."""
-        bins = {use.channel.name: len(use.sample.data) for use in self.uses}
+        bins = {use.channel.name: len(use.sample.data) for use in self.uses if isinstance(use.sample, BinnedSample)}
         if self.types[0] == "staterror":  # the bins of its channels, one after the other
             return sum(bins.values())
         if self.types[0] in BINNED:  # channels share a shapefactor from their first bin on

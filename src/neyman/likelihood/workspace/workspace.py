@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,11 @@ import numpy as np
 
 from neyman.core.errors import WorkspaceError, near
 from neyman.core.files import digest, read_json, write_json
+from neyman.likelihood.workspace.arrays import ChannelArrays, read_channel
 from neyman.likelihood.workspace.caveats import caveats
 from neyman.likelihood.workspace.checking import check
 from neyman.likelihood.workspace.document import Document, Measurement
+from neyman.likelihood.workspace.moving import moved
 from neyman.likelihood.workspace.patching import Patch
 from neyman.likelihood.workspace.problems import error, listed, shown
 from neyman.likelihood.workspace.reading import parse
@@ -29,10 +31,12 @@ Counts = Sequence[float] | np.ndarray
 class Workspace:
     """Channels, samples, systematic uncertainties, observations and measurements, as plain data.
 
-    Made by `load` and `from_dict`, which check it; what comes out of them is consistent.
+    Made by `load` and `from_dict`, which check it; what comes out of them is consistent. The arrays of unbinned
+    channels stay in their files until `arrays` reads them.
 
     Attributes:
         document: The typed content.
+        folder: Where relative paths of arrays start. Workspaces are equal if their documents are.
 
     Examples:
         >>> signal = {"name": "Z'", "data": [5, 2], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
@@ -49,10 +53,13 @@ class Workspace:
     """
 
     document: Document
+    folder: Path = field(default_factory=Path.cwd, compare=False)
 
     @classmethod
     def load(cls, path: Path | str, *, patches: Sequence[Patch | Path | str | Sequence[Any]] = ()) -> Workspace:
         """Read a JSON file, and change it by patches before it is checked.
+
+        Relative paths of arrays start from the folder of the file, also those that a patch brings.
 
         Args:
             path: The file.
@@ -68,15 +75,17 @@ class Workspace:
             patch = Patch.of(given)
             patch.verify(original, where=str(path))
             document = patch.apply(document)
-        return cls.from_dict(document, where=f"{path}, patched" if patches else str(path))
+        where = f"{path}, patched" if patches else str(path)
+        return cls.from_dict(document, where=where, folder=Path(path).parent)
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "workspace") -> Workspace:
+    def from_dict(cls, data: object, where: str = "workspace", *, folder: Path | str = "") -> Workspace:
         """Check a document.
 
         Args:
             data: What a JSON file holds.
             where: What messages call it.
+            folder: Where relative paths of arrays start; by default, from the current folder.
 
         Raises:
             WorkspaceError: If it is no workspace or makes no sense.
@@ -87,15 +96,21 @@ class Workspace:
         problems = check(document)
         if problems:
             raise error(problems, where=where)
-        return cls(document)
+        return cls(document, Path(folder).absolute())
 
     def to_dict(self) -> dict[str, Any]:
         """The document as JSON holds it; a copy, equal to what it was made from."""
-        return self.document.model_dump(mode="json", exclude_unset=True)
+        return self.document.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
     def save(self, path: Path | str) -> None:
-        """Write the JSON atomically."""
-        write_json(Path(path), self.to_dict())
+        """Write the JSON atomically; in another folder, with other paths to the same arrays."""
+        write_json(Path(path), self.at(Path(path).parent).to_dict())
+
+    def at(self, folder: Path | str) -> Workspace:
+        """The same workspace with relative paths that start from another folder, and lead to the same arrays."""
+        if not self.document.unbinned:
+            return Workspace(self.document, Path(folder).absolute())
+        return Workspace.from_dict(moved(self.to_dict(), self.folder, Path(folder)), folder=folder)
 
     @cached_property
     def digest(self) -> str:
@@ -132,21 +147,37 @@ class Workspace:
         """What is legal, and may still not be meant: a line for each, beginning with the JSON path."""
         return caveats(self.document)
 
+    def arrays(self) -> dict[str, ChannelArrays]:
+        """The arrays of the unbinned channels, by name of the channel.
+
+        Raises:
+            DataError: If a file is absent, changed, or holds something else than one number for each event.
+        """
+        return {each.name: read_channel(each, self.folder, where=path) for path, each in self.document.unbinned}
+
     def with_observations(self, observations: Mapping[str, Counts]) -> Workspace:
         """The same workspace with other observed counts.
 
         Args:
-            observations: Counts in each bin of a channel, by its name; other channels stay as they are.
+            observations: Counts in each bin of a binned channel, by its name; other channels stay as they are.
 
         Raises:
-            WorkspaceError: For unknown channels, wrong numbers of bins, or counts that are negative or not finite.
+            WorkspaceError: For unknown or unbinned channels, wrong numbers of bins, or counts that are negative or not
+                finite.
         """
         require_names(observations, self.channels, what="channel")
+        for path, channel in self.document.unbinned:
+            if channel.name in observations:
+                raise WorkspaceError(
+                    f"channel {shown(channel.name)} is unbinned, and has no counts",
+                    expected="counts of binned channels alone",
+                    hint=f"other arrays in {path}, also as its observed.weights",
+                )
         counts = {name: _plain(values) for name, values in observations.items()}
         data = self.to_dict()
         for observation in data["observations"]:
             observation["data"] = counts.get(observation["name"], observation["data"])
-        return Workspace.from_dict(data, where="workspace with new observations")
+        return Workspace.from_dict(data, where="workspace with new observations", folder=self.folder)
 
     def model(self, measurement: str | None = None, **options: Any) -> neyman.likelihood.model.Model:  # noqa: ANN401 - as Model.build says
         """Compile the likelihood of a measurement; the options are those of `Model.build`.
