@@ -147,3 +147,12 @@ def test_a_jagged_branch(tmp_path, message):
         with pytest.raises(DataError) as error:
             read(path, {name})
         message(error, f"column '{name}' does not hold one number per event")
+
+
+@pytest.mark.parametrize("ending", ["root", "parquet"])
+def test_a_pointer_of_git_lfs(tmp_path, ending, message):
+    path = tmp_path / f"e.{ending}"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n")
+    with pytest.raises(DataError) as error:
+        read(path, {"x"})
+    message(error, f"{path}: a git-LFS pointer, not the file itself", "try: run git lfs pull")

@@ -124,11 +124,40 @@ def test_only_what_is_listed_is_taken(text, message):
     message(error, "fit.yml:3: Regions.0.Filter: ")
 
 
-@pytest.mark.parametrize("text", ["x > 1 & y < 2", "n >= 2 & good", "good | x > 1", "abs(1 & n > 2)", "(2 & n > 1)"])
-def test_comparisons_without_brackets_are_not_what_they_seem(text, message):
+@pytest.mark.parametrize(
+    ("text", "brackets"),
+    [
+        ("x >= -1.0 & x <= 0.5", "(x >= -1.0) & (x <= 0.5)"),
+        ("x>0&y<4", "(x > 0) & (y < 4)"),
+        ("x > 0 & y < 4 & good", "(x > 0) & (y < 4) & good"),
+        ("good & x > 1", "good & (x > 1)"),
+        ("x < 0 | n == 4 & y > 5", "(x < 0) | ((n == 4) & (y > 5))"),
+        ("n == 4 & y > 5 | x < 0", "((n == 4) & (y > 5)) | (x < 0)"),
+        ("0 < x < 1 & y == 2", "(0 < x < 1) & (y == 2)"),
+        ("x > 0 & ~good | y < 2", "((x > 0) & ~good) | (y < 2)"),
+        ("x > 0 & (n & 4) == 4", "(x > 0) & ((n & 4) == 4)"),
+        ("x + 1 > 0 & y < 2 * 2 or n == 0", "((x + 1 > 0) & (y < 4)) or (n == 0)"),
+        ("(x > 0 & y < 4) == good", "((x > 0) & (y < 4)) == good"),
+        ("where(x > 0 & y < 4, 1, 0) == 1", "(x > 0) & (y < 4)"),
+        ("not (x > 0 & y < 4)", "not ((x > 0) & (y < 4))"),
+    ],
+)
+def test_comparisons_bind_more_tightly_than_and_and_or(text, brackets):
+    assert conditions(text) == conditions(brackets)
+    assert parse(text).columns == parse(brackets).columns
+
+
+@pytest.mark.parametrize("text", ["n & 4 == 4", "n >= 2 & n", "2 & n > 1", "x > 1 | n & 4", "x & n > 1"])
+def test_a_number_beside_a_comparison_is_no_condition(text, message):
     with pytest.raises(ConfigError) as error:
-        parse(text)
-    message(error, "bind more tightly", "(a > 1) & (b < 2)")
+        conditions(text)
+    message(error, f"'{text}' takes a number for a condition", "'met > 100'")
+
+
+def test_not_before_several_conditions(message):
+    with pytest.raises(ConfigError) as error:
+        parse("not x > 1 & y < 2", where="here")
+    message(error, "here: 'not' before several conditions", "not (a > 1) & (b < 2)")
 
 
 @pytest.mark.parametrize(

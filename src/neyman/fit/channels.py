@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from neyman.core.errors import DataError
 from neyman.fit.build_result import Change, Pruned
 from neyman.fit.config import FitConfig
 from neyman.fit.histograms import Histogram
 from neyman.fit.references import staterror
-from neyman.fit.settings import SIDES, RegionConfig, SampleConfig, Side, SystematicConfig, acts, covers
+from neyman.fit.settings import RegionConfig, SampleConfig, acts, covers
 from neyman.fit.smoothing import smooth
 from neyman.fit.systematics import (
     Effect,
@@ -26,6 +27,7 @@ from neyman.fit.systematics import (
     split,
 )
 from neyman.fit.templates import Key
+from neyman.fit.variations import SIDES, Side, SystematicConfig
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,27 @@ class ChannelBuilder:
     warnings: list[str] = field(default_factory=list)
 
     def channel(self, region: RegionConfig) -> dict[str, Any]:
-        """The simulated samples of a region."""
-        simulated = [each for each in self.config.Samples if not each.Data and covers(each.Regions, region.Name)]
-        return {"name": region.Name, "samples": [self._sample(region, sample) for sample in simulated]}
+        """The simulated samples of a region; those of an unbinned one have a single bin, which holds the yield."""
+        samples = [self._sample(region, sample) for sample in self.config.simulated(region)]
+        return {"name": region.Name, "samples": samples}
 
     def observation(self, region: RegionConfig) -> dict[str, Any]:
-        """The data of a region."""
-        return {"name": region.Name, "data": self.histograms[Key(region.Name, self.config.data.Name)].values.tolist()}
+        """The data of a binned region; without any, what is expected: Asimov data."""
+        shown = [self.config.data] if self.config.data else self.config.simulated(region)
+        counts = np.sum([self.histograms[Key(region.Name, sample.Name)].values for sample in shown], axis=0)
+        if np.min(counts) < 0:
+            raise DataError(
+                f"{np.min(counts):.4g} events are expected in bin {np.argmin(counts)} of '{region.Name}'",
+                where=self.config.where(("Regions", self.config.Regions.index(region))),
+                expected="no negative number, as the expectation stands for data",
+                hint="wider bins, or NegativeBins: clip in General",
+            )
+        return {"name": region.Name, "data": counts.tolist()}
 
     def _sample(self, region: RegionConfig, sample: SampleConfig) -> dict[str, Any]:
         nominal = self.histograms[Key(region.Name, sample.Name)]
         modifiers: list[dict[str, Any]] = []
-        if not sample.DisableStaterror:
+        if not (sample.DisableStaterror or region.unbinned):
             modifiers.append({"name": staterror(region.Name), "type": "staterror", "data": nominal.errors.tolist()})
         modifiers += [
             {"name": factor.Name, "type": "normfactor", "data": None}
@@ -106,7 +117,7 @@ class ChannelBuilder:
         if smoothing and covers(smoothing.Regions, case.region) and covers(smoothing.Samples, case.sample):
             values = smooth(values, nominal.values, nominal.variances, smoothing.Algorithm, where=case.where)
             change = Change(**case.names, how=smoothing.Algorithm)
-            if change not in self.smoothed:  # the other side came first
+            if change not in self.smoothed and len(values) > 1:  # else the other side came first
                 self.smoothed.append(change)
         return split(values, nominal.values)
 
@@ -115,6 +126,7 @@ def _derivation(systematic: SystematicConfig) -> str:
     """How sides were made that the config does not give; empty if it gives both."""
     if systematic.Symmetrize:
         return "averaged"
-    if systematic.Up.Symmetrize or systematic.Down.Symmetrize:
+    sides = [systematic.side(name) for name in SIDES]
+    if any(side.Symmetrize for side in sides):
         return "mirrored"
-    return "one-sided" if systematic.Up.OneSided or systematic.Down.OneSided else ""
+    return "one-sided" if any(side.OneSided for side in sides) else ""

@@ -10,8 +10,9 @@ import numpy as np
 from neyman.core.errors import DataError
 from neyman.fit.config import FitConfig
 from neyman.fit.histograms import Histogram
-from neyman.fit.settings import covers
+from neyman.fit.settings import RegionConfig, covers
 from neyman.fit.templates import Key, Template
+from neyman.fit.variations import SIDES
 
 
 def usable(config: FitConfig, templates: list[Template], histograms: Mapping[Key, Histogram]) -> dict[Key, Histogram]:
@@ -20,14 +21,19 @@ def usable(config: FitConfig, templates: list[Template], histograms: Mapping[Key
     Raises:
         DataError: If data are negative, or simulation is empty, negative or of no positive yield.
     """
-    data = config.data.Name
+    data = config.data.Name if config.data else None
+    unbinned = {region.Name for region in config.Regions if region.unbinned}
     found = {}
     for template in templates:
         histogram = histograms[template.key]
         if template.key.sample == data:
             _refuse_negative_data(template, histogram)
         else:
-            histogram = _usable(template, histogram, config.General.NegativeBins)
+            _refuse_empty(template, histogram)
+            if template.key.region in unbinned:
+                _refuse_negative_yield(template, histogram, config.General.NegativeBins)
+            else:
+                histogram = _usable(template, histogram, config.General.NegativeBins)
         found[template.key] = histogram
     return found
 
@@ -43,7 +49,7 @@ def _refuse_negative_data(template: Template, histogram: Histogram) -> None:
         )
 
 
-def _usable(template: Template, histogram: Histogram, negative_bins: str) -> Histogram:
+def _refuse_empty(template: Template, histogram: Histogram) -> None:
     if histogram.entries == 0:
         raise DataError(
             f"{template.key}: no events in any bin",
@@ -51,6 +57,20 @@ def _usable(template: Template, histogram: Histogram, negative_bins: str) -> His
             expected="a Filter and Binning that hold some",
             hint=f"if it is not in {template.key.region}, leave that out of its Regions",
         )
+
+
+def _refuse_negative_yield(template: Template, histogram: Histogram, negative_bins: str) -> None:
+    """Of an unbinned region; an interference may be negative, if that is what was meant."""
+    if histogram.total == 0 or (histogram.total < 0 and negative_bins != "keep"):
+        raise DataError(
+            f"{template.key}: the yield is {histogram.total:.4g}",
+            where=template.where,
+            expected="a positive yield",
+            hint="NegativeBins: keep in General, if it is an interference" if histogram.total else "",
+        )
+
+
+def _usable(template: Template, histogram: Histogram, negative_bins: str) -> Histogram:
     negative = np.flatnonzero(histogram.values < 0)
     if len(negative) and negative_bins == "error":
         lowest = histogram.values[negative[0]]
@@ -72,24 +92,33 @@ def _usable(template: Template, histogram: Histogram, negative_bins: str) -> His
 def warnings(config: FitConfig, histograms: Mapping[Key, Histogram]) -> Iterator[str]:
     """What is allowed, and yet often a mistake; one line each."""
     for systematic in config.Systematics:
-        up, down = systematic.Up.Normalization, systematic.Down.Normalization
+        up, down = (systematic.side(name).Normalization for name in SIDES)
         if up is not None and down is not None and up * down > 0:
             yield f"systematic '{systematic.Name}': Up and Down change the yield in the same direction"
     for key, histogram in histograms.items():
         negative = np.flatnonzero(histogram.values < 0).tolist()
         if negative:
             yield f"{key}: negative in bins {negative}"
+    if config.data is None:
+        names = ", ".join(region.Name for region in config.Regions if not region.unbinned)
+        if names:
+            yield f"no sample of data: what is observed in {names} is what is expected (Asimov data)"
+        return
     for region in config.Regions:
-        data = histograms[Key(region.Name, config.data.Name)]
-        simulated = [
-            histograms[Key(region.Name, sample.Name)].values
-            for sample in config.Samples
-            if not sample.Data and covers(sample.Regions, region.Name)
-        ]
-        impossible = np.flatnonzero((np.sum(simulated, axis=0) <= 0) & (data.values > 0)).tolist()
-        if impossible:
-            yield f"region '{region.Name}': data but no expectation in bins {impossible}"
-        if data.entries == 0:
-            yield f"region '{region.Name}': no data"
-        if not np.array_equal(data.values, data.variances):
-            yield f"region '{region.Name}': the data are weighted; the likelihood takes them for Poisson counts"
+        if not region.unbinned:
+            yield from _of_data(config, region, histograms[Key(region.Name, config.data.Name)], histograms)
+        elif covers(config.data.Regions, region.Name):
+            yield f"region '{region.Name}': its events are those of AsimovWeights, not of '{config.data.Name}'"
+
+
+def _of_data(
+    config: FitConfig, region: RegionConfig, data: Histogram, histograms: Mapping[Key, Histogram]
+) -> Iterator[str]:
+    expected = np.sum([histograms[Key(region.Name, each.Name)].values for each in config.simulated(region)], axis=0)
+    impossible = np.flatnonzero((expected <= 0) & (data.values > 0)).tolist()
+    if impossible:
+        yield f"region '{region.Name}': data but no expectation in bins {impossible}"
+    if data.entries == 0:
+        yield f"region '{region.Name}': no data"
+    if not np.array_equal(data.values, data.variances):
+        yield f"region '{region.Name}': the data are weighted; the likelihood takes them for Poisson counts"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neyman.core.errors import ConfigError, DataError, near, require
+from neyman.likelihood.workspace.array_files import POINTER
 
 CHUNK = 250_000
 """Events in memory at a time: ten columns of them are 20 MB."""
@@ -43,9 +44,10 @@ def open_table(path: Path, tree: str | None, *, where: str = "") -> Iterator[Tab
         where: Where the config names the tree, for errors.
 
     Raises:
-        DataError: If the file cannot be read.
+        DataError: If the file cannot be read, or is a git-LFS pointer.
         ConfigError: If the tree is not in it, or none was named.
     """
+    _refuse_pointer(path)
     opened = _parquet(path) if path.suffix.lower() in PARQUET else _root(path, tree, where)
     with opened as table:
         yield table
@@ -74,6 +76,14 @@ def _plain(name: str, column: np.ndarray, where: str) -> np.ndarray:
     if column.ndim != 1 or column.dtype.kind not in kinds:
         raise DataError(f"column '{name}' does not hold one number per event", where=where, expected="a flat column")
     return column.astype(kinds[column.dtype.kind])
+
+
+def _refuse_pointer(path: Path) -> None:
+    """What stands in place of a file that git-LFS has not fetched is a text, of which no library says so."""
+    with _damage(str(path)), path.open("rb") as handle:
+        start = handle.read(len(POINTER))
+    if start == POINTER:
+        raise DataError("a git-LFS pointer, not the file itself", where=str(path), hint="run git lfs pull")
 
 
 @contextlib.contextmanager

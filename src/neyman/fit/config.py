@@ -6,6 +6,9 @@ arithmetic is in double precision. What neyman adds: Parquet, wildcards, `Measur
 one-sided systematics (`OneSided`), two sides made symmetric (`Symmetrize` of a systematic), two more ways of
 smoothing, `Pruning`, `NegativeBins`, `Overflow`, `Underflow`, uniform binning, `Tree` in `General`, `InputPath` of a
 sample or a side.
+
+Unbinned regions, and all that belongs to density ratios, are spelt as nsbi-common-utils spells them
+(https://github.com/iris-hep/NSBI-workflow-tutorial); a config of its is read as it is, but for `ReferenceWeights`.
 """
 
 from __future__ import annotations

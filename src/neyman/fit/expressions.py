@@ -4,7 +4,8 @@ They are read with Python's grammar, and of it only what is listed here is taken
 
 - numbers, `True`, `False`, names of columns (also with dots, as `jet.pt`);
 - `+ - * / // % **`, comparisons, also chained (`80 < m < 100`);
-- `and or not`, or as NumPy writes them `& | ~`; between two integers `&` and `|` work on bits;
+- `and or not`, or as NumPy writes them `& | ~`; between two integers `&` and `|` work on bits; beside a comparison
+  without brackets they join conditions, as `pandas.DataFrame.query` and C read them: `a > 1 & b < 2` means both;
 - the functions in `FUNCTIONS`; `min` and `max` are of one event's values, `where(condition, a, b)` chooses.
 
 All is computed in float64 and int64, whatever the file holds, as ROOT's own `TTree::Draw` does.
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from neyman.core.errors import ConfigError, near
+from neyman.fit.precedence import conditions, negated
 
 Columns = Mapping[str, np.ndarray]
 Value = Any
@@ -41,6 +43,10 @@ def _smallest(*values: Value) -> Value:
 
 def _largest(*values: Value) -> Value:
     return functools.reduce(np.maximum, values)
+
+
+def _all(*values: Value) -> Value:
+    return functools.reduce(np.logical_and, values)
 
 
 def _choose(condition: Value, yes: Value, no: Value) -> Value:
@@ -66,6 +72,13 @@ def _truth(value: Value) -> Value:
     if value.dtype.kind == "f":
         raise _NoConditionError
     return value.astype(bool)
+
+
+def _condition(value: Value) -> Value:
+    """A number beside a comparison is a mistake: `flags & 4 == 4` was meant as `(flags & 4) == 4`."""
+    if value.dtype != bool:
+        raise _NoConditionError
+    return value
 
 
 def _bits(logical: Callable[..., Any], bitwise: Callable[..., Any]) -> Callable[..., Any]:
@@ -203,6 +216,8 @@ class _Compiler:
                 return self._apply(_ARITHMETIC[type(op)], [left, right], convert=_number)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _BITS:
                 return self._apply(_BITS[type(op)], [left, right])
+            case ast.UnaryOp(op=ast.Not(), operand=operand) if negated(operand, self.text):
+                raise self._refuse("'not' before several conditions", "brackets: not (a > 1) & (b < 2)")
             case ast.UnaryOp(op=ast.Invert() | ast.Not(), operand=operand):
                 return self._apply(np.logical_not, [operand], convert=_truth)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
@@ -230,9 +245,11 @@ class _Compiler:
         return lambda columns: function(*(convert(part(columns)) for part in parts))
 
     def _comparison(self, node: ast.Compare) -> Compiled:
+        either = conditions(node, self.text)
+        if either != [[node]]:
+            groups = [self._apply(_all, terms, convert=_condition) for terms in either]
+            return lambda columns: functools.reduce(np.logical_or, (group(columns) for group in groups))
         nodes = [node.left, *node.comparators]
-        for each in nodes:
-            self._refuse_without_brackets(each)
         parts = [self.compile(each) for each in nodes]
         operators = [_COMPARE.get(type(op)) for op in node.ops]
         compare = [operator for operator in operators if operator is not None]
@@ -245,15 +262,6 @@ class _Compiler:
             return functools.reduce(np.logical_and, (operate(left, right) for operate, left, right in pairs))
 
         return compared
-
-    def _refuse_without_brackets(self, node: ast.expr) -> None:
-        """Python reads `a > 1 & b < 2` as `a > (1 & b) < 2`, which nobody means."""
-        if not (isinstance(node, ast.BinOp) and type(node.op) in _BITS):
-            return
-        source = self.text.encode()  # offsets count bytes
-        before, after = source[: node.col_offset].rstrip(), source[node.end_col_offset :].lstrip()
-        if not (before.endswith(b"(") and after.startswith(b")")):
-            raise self._refuse("& and | bind more tightly than comparisons", "brackets: (a > 1) & (b < 2)")
 
     def _call(self, name: str, arguments: list[ast.expr]) -> Compiled:
         if name not in FUNCTIONS:

@@ -13,8 +13,9 @@ from neyman.fit.settings import (
     NormFactorConfig,
     RegionConfig,
     SampleConfig,
-    SystematicConfig,
+    covers,
 )
+from neyman.fit.variations import SystematicConfig
 
 
 def _alone(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
@@ -31,6 +32,8 @@ class Sections(Config):
         Samples: Data and simulation.
         NormFactors: Free factors of yields.
         Systematics: Systematic uncertainties.
+        TrainingFeatures: What nsbi-common-utils trains with; accepted, not used.
+        TrainingFeaturesToStandardize: The same.
     """
 
     General: GeneralConfig = GeneralConfig()
@@ -42,6 +45,8 @@ class Sections(Config):
     Samples: tuple[SampleConfig, ...] = Field(min_length=1)
     NormFactors: tuple[NormFactorConfig, ...] = ()
     Systematics: tuple[SystematicConfig, ...] = ()
+    TrainingFeatures: tuple[str, ...] | None = None
+    TrainingFeaturesToStandardize: tuple[str, ...] | None = None
 
     @field_validator("NormFactors", "Systematics", mode="before")
     @classmethod
@@ -54,9 +59,20 @@ class Sections(Config):
         general = self.General
         if general.Measurement is None:
             return self.Measurement
-        return (MeasurementConfig(Name=general.Measurement, POI=general.POI, Fixed=general.Fixed),)
+        own = general.Measurement
+        return (own.model_copy(update={"POI": own.POI or general.POI, "Fixed": own.Fixed or general.Fixed}),)
 
     @property
-    def data(self) -> SampleConfig:
-        """The data."""
-        return next(sample for sample in self.Samples if sample.Data)
+    def data(self) -> SampleConfig | None:
+        """The data; None if all is simulated."""
+        return next((sample for sample in self.Samples if sample.Data), None)
+
+    def simulated(self, region: RegionConfig) -> list[SampleConfig]:
+        """The simulated samples of a region."""
+        return [each for each in self.Samples if not each.Data and covers(each.Regions, region.Name)]
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether a sample of data must be there: an analysis by cabinetry has one, by nsbi-common-utils may not."""
+        paths = [self.General.InputPath, *(sample.InputPath for sample in self.Samples)]
+        return any(path is not None for path in paths) and not any(region.unbinned for region in self.Regions)

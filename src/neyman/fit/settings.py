@@ -1,86 +1,21 @@
-"""The entries of a fit config: regions, samples, norm factors, systematics. Keys are spelt as cabinetry spells them."""
+"""The entries of a fit config: regions, samples, norm factors. Keys are spelt as cabinetry spells them.
+
+Those of unbinned regions, and `ParametersToFit`, `UseAsReference`, `UseAsBasis`, are spelt as nsbi-common-utils does.
+"""
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from neyman.core.config import Config
-from neyman.core.errors import ConfigError
-from neyman.fit.expressions import parse
+from neyman.fit.spellings import Edges, Formula, Label, Names
+from neyman.fit.trained import ArrayFile, TrainedModelConfig
+from neyman.fit.variations import SystematicConfig
 
-Side = Literal["Up", "Down"]
-SIDES: tuple[Side, Side] = ("Up", "Down")
 DEFAULT_BOUNDS = (0.0, 10.0)
 """Bounds that pyhf gives a norm factor without any."""
-
-
-def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
-    """One name stands for a list of one; a list without names would silently mean nothing."""
-    if value is None or isinstance(value, str):
-        return value if value is None else (value,)
-    if isinstance(value, list | tuple):
-        if not value:
-            raise ValueError("at least one name; leave the key out for all")
-        if twice := [name for name in value if value.count(name) > 1]:
-            raise ValueError(f"each name once, not '{twice[0]}' twice")
-    return value
-
-
-def _text(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    if not math.isfinite(value):
-        raise ValueError("a finite number")
-    return repr(value)
-
-
-def _understood(text: str) -> str:
-    try:
-        parse(text)
-    except ConfigError as error:
-        details = f" ({error.expected})" if error.expected else ""
-        raise ValueError(f"an expression that can be read: {error.found}{details}") from None
-    return text
-
-
-class UniformBinning(Config):
-    """Bins of one width, as `{Bins: 10, Range: [500, 1500]}`.
-
-    Attributes:
-        Bins: Their number.
-        Range: The lowest and the highest edge.
-    """
-
-    Bins: int = Field(ge=1, le=100_000)
-    Range: tuple[float, float]
-
-
-def _edges(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
-    if not isinstance(value, dict):
-        return value
-    uniform = UniformBinning.model_validate(value)
-    return np.linspace(*uniform.Range, uniform.Bins + 1).tolist()
-
-
-def _increasing(edges: tuple[float, ...]) -> tuple[float, ...]:
-    if len(edges) < 2 or not all(low < high for low, high in pairwise(edges)):
-        raise ValueError("at least two edges, each above the one before")
-    return edges
-
-
-Names = Annotated[tuple[str, ...] | None, BeforeValidator(_listed, json_schema_input_type=str | list[str] | None)]
-Formula = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | float), AfterValidator(_understood)]
-Edges = Annotated[
-    tuple[float, ...],
-    BeforeValidator(_edges, json_schema_input_type=list[float] | UniformBinning),
-    AfterValidator(_increasing),
-]
-Label = Annotated[str, Field(min_length=1)]
 
 
 class FixedParameter(Config):
@@ -102,11 +37,18 @@ class MeasurementConfig(Config):
         Name: Label of the measurement.
         POI: Parameter of interest, a norm factor; empty for none.
         Fixed: Parameters that are held constant.
+        ParametersToFit: Norm factors and systematics that are free, beside the parameter of interest; all others are
+            held at their nominal values. Default: all are free. Statistical uncertainties of simulation always are.
     """
 
     Name: Label
     POI: str = ""
     Fixed: tuple[FixedParameter, ...] = ()
+    ParametersToFit: Names = None
+
+
+def _named(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+    return {"Name": value} if isinstance(value, str) else value
 
 
 class PruningConfig(Config):
@@ -114,7 +56,7 @@ class PruningConfig(Config):
 
     Attributes:
         Norm: Drop a normalisation that changes the yield by less than this fraction, up and down.
-        Shape: Drop a shape that changes no bin by more than this fraction, up and down.
+        Shape: Drop a shape that changes no bin, or the density of no event, by more than this fraction, up and down.
     """
 
     Norm: float = Field(default=0.0, ge=0, lt=1)
@@ -129,7 +71,7 @@ class GeneralConfig(Config):
             `{VariationPath}` stand for those settings, `{Sample}` and `{Region}` for names; `*` and `?` are wildcards.
         Tree: Tree of all ROOT files whose sample names none; Parquet needs none.
         VariationPath: What `{VariationPath}` is, unless a side of a systematic has its own.
-        Measurement: Label of the measurement, if there is no section `Measurement`.
+        Measurement: Label of the measurement, or all of it, if there is no section `Measurement`.
         POI: Its parameter of interest, a norm factor; empty for none.
         Fixed: Its parameters that are held constant.
         HistogramFolder: Where cabinetry keeps histograms; accepted, not used: nothing is kept between runs.
@@ -141,7 +83,9 @@ class GeneralConfig(Config):
     InputPath: str | None = None
     Tree: str | None = None
     VariationPath: str = ""
-    Measurement: Label | None = None
+    Measurement: Annotated[
+        MeasurementConfig | None, BeforeValidator(_named, json_schema_input_type=str | MeasurementConfig | None)
+    ] = None
     POI: str = ""
     Fixed: tuple[FixedParameter, ...] = ()
     HistogramFolder: str | None = None
@@ -154,21 +98,50 @@ class RegionConfig(Config):
 
     Attributes:
         Name: Its name.
-        Variable: What to histogram.
-        Binning: Edges, increasing, or `{Bins: 10, Range: [500, 1500]}`. A bin holds its lower edge, not its upper.
+        Type: `binned`: a histogram. `unbinned`: the density of each event, as ratios to a reference.
+        Variable: What to histogram; none if unbinned.
+        Binning: Edges, increasing, or `{Bins: 10, Range: [500, 1500]}`; none if unbinned. A bin holds its lower edge,
+            not its upper.
         Filter: Which events it takes; default all.
         RegionPath: What `{RegionPath}` in `InputPath` is.
         Overflow: Add what lies above the last edge to the last bin; default: it is left out.
         Underflow: Add what lies below the first edge to the first bin; default: it is left out.
+        AsimovWeights: Unbinned: weight of each observed event, which is simulation weighted to the expectation.
+        ReferenceWeights: Unbinned: weight with which each of these events stands for the reference of the ratios.
+        Normalise: Unbinned: whether densities under systematics are made to integrate to one, for which
+            `ReferenceWeights` are needed.
+        TrainedModels: Unbinned: the density ratios of each sample, for these events.
     """
 
     Name: Label
-    Variable: Formula
-    Binning: Edges
+    Type: Literal["binned", "unbinned"] = "binned"
+    Variable: Formula | None = None
+    Binning: Edges | None = None
     Filter: Formula | None = None
     RegionPath: str | None = None
     Overflow: bool = False
     Underflow: bool = False
+    AsimovWeights: ArrayFile | None = None
+    ReferenceWeights: ArrayFile | None = None
+    Normalise: bool = True
+    TrainedModels: tuple[TrainedModelConfig, ...] = ()
+
+    @property
+    def unbinned(self) -> bool:
+        """Whether it has densities in place of a histogram."""
+        return self.Type == "unbinned"
+
+    @model_validator(mode="after")
+    def _of_one_type(self) -> RegionConfig:
+        histogram = [name for name in ("Variable", "Binning", "Overflow", "Underflow") if getattr(self, name)]
+        densities = [name for name in ("AsimovWeights", "ReferenceWeights", "TrainedModels") if getattr(self, name)]
+        densities += [] if self.Normalise else ["Normalise"]
+        needed = ("AsimovWeights", "TrainedModels") if self.unbinned else ("Variable", "Binning")
+        if wrong := histogram if self.unbinned else densities:
+            raise ValueError(f"no {wrong[0]}, as Type is {self.Type}")
+        if missing := [name for name in needed if not getattr(self, name)]:
+            raise ValueError(f"{missing[0]}, as Type is {self.Type}")
+        return self
 
 
 class SampleConfig(Config):
@@ -179,11 +152,14 @@ class SampleConfig(Config):
         Tree: Its tree in ROOT files.
         Filter: Which events it takes, in place of the region's filter.
         Weight: Weight of each event, also of data; default 1.
-        SamplePath: What `{SamplePath}` in `InputPath` is; a list adds the files up.
+        SamplePath: What `{SamplePath}` in `InputPath` is, or without any `InputPath` the file itself; a list adds the
+            files up.
         InputPath: Its own path, in place of the general one.
         Data: Whether it is the data.
         DisableStaterror: Whether to leave out the statistical uncertainty of the simulation.
         Regions: Regions that have it; default all.
+        UseAsReference: What nsbi-common-utils trains with; accepted, not used.
+        UseAsBasis: The same.
     """
 
     Name: Label
@@ -195,6 +171,8 @@ class SampleConfig(Config):
     Data: bool = False
     DisableStaterror: bool = False
     Regions: Names = None
+    UseAsReference: bool | None = None
+    UseAsBasis: bool | None = None
 
 
 class NormFactorConfig(Config):
@@ -224,120 +202,6 @@ class NormFactorConfig(Config):
         return self
 
 
-class SideConfig(Config):
-    """One side of a systematic: a normalisation, or what differs from the nominal histogram.
-
-    Attributes:
-        Normalization: Relative change of the yield, for `Type: Normalization`.
-        Variable: In place of the region's.
-        Weight: In place of the sample's.
-        Filter: In place of the sample's or the region's.
-        Tree: In place of the sample's.
-        SamplePath: In place of the sample's.
-        RegionPath: In place of the region's.
-        VariationPath: In place of the general one.
-        InputPath: In place of the sample's or the general one.
-        Symmetrize: Take the mirror image of the other side.
-        OneSided: Take the nominal histogram: the systematic has one side only.
-    """
-
-    Normalization: float | None = Field(default=None, gt=-1)
-    Variable: Formula | None = None
-    Weight: Formula | None = None
-    Filter: Formula | None = None
-    Tree: str | None = None
-    SamplePath: Names = None
-    RegionPath: str | None = None
-    VariationPath: str | None = None
-    InputPath: str | None = None
-    Symmetrize: bool = False
-    OneSided: bool = False
-
-    @property
-    def derived(self) -> bool:
-        """Whether it comes from the other side, and has no histogram of its own."""
-        return self.Symmetrize or self.OneSided
-
-    @property
-    def settings(self) -> tuple[str, ...]:
-        """The names of what it replaces in the nominal histogram."""
-        own = ("Normalization", "Symmetrize", "OneSided")
-        return tuple(name for name in type(self).model_fields if name not in own and getattr(self, name) is not None)
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> SideConfig:
-        origins = (*self.settings, *(("Normalization",) if self.Normalization is not None else ()))
-        derived = [name for name in ("Symmetrize", "OneSided") if getattr(self, name)]
-        if len(derived) == 2 or (derived and origins):
-            raise ValueError(f"{derived[0]} alone, without {(*derived[1:], *origins)[0]}")
-        return self
-
-
-class SmoothingConfig(Config):
-    """How to smooth the ratio of a varied histogram to the nominal one.
-
-    Attributes:
-        Algorithm: `353QH, twice`: Tukey's running medians, blind to uncertainties. `running`: a straight line through
-            five bins around each, weighted with their statistics. `monotone`: the nearest ratio that only rises or
-            only falls.
-        Regions: Where to smooth; default everywhere.
-        Samples: Which samples to smooth; default all.
-    """
-
-    Algorithm: Literal["353QH, twice", "running", "monotone"]
-    Regions: Names = None
-    Samples: Names = None
-
-
-class SystematicConfig(Config):
-    """A systematic uncertainty.
-
-    Attributes:
-        Name: Its name.
-        Type: `Normalization`: two numbers. `NormPlusShape`: two histograms.
-        Up: The variation by +1σ.
-        Down: The variation by −1σ.
-        Samples: Samples that it changes; default all but data.
-        Regions: Regions in which it does; default all.
-        Smoothing: How to smooth its histograms; default not at all.
-        Symmetrize: Replace up and down by nominal ± half of their difference.
-        ModifierName: Label of the parameter, if not the systematic's: systematics that share it are one parameter.
-    """
-
-    Name: Label
-    Type: Literal["Normalization", "NormPlusShape"]
-    Up: SideConfig
-    Down: SideConfig
-    Samples: Names = None
-    Regions: Names = None
-    Smoothing: SmoothingConfig | None = None
-    Symmetrize: bool = False
-    ModifierName: Label | None = None
-
-    @property
-    def parameter(self) -> str:
-        """The name of its parameter."""
-        return self.ModifierName or self.Name
-
-    @model_validator(mode="after")
-    def _consistent(self) -> SystematicConfig:
-        if self.Up.derived and self.Down.derived:
-            raise ValueError("a side of its own: Up and Down cannot both come from the other one")
-        if self.Symmetrize and (self.Up.derived or self.Down.derived):
-            raise ValueError("Symmetrize for two sides of their own; one that is Symmetrize or OneSided is derived")
-        for name in SIDES:
-            side: SideConfig = getattr(self, name)
-            if side.derived:
-                continue
-            if self.Type == "Normalization" and (side.Normalization is None or side.settings):
-                raise ValueError(f"{name}: {{Normalization: 0.1}} and nothing else for Type Normalization")
-            if self.Type == "NormPlusShape" and (side.Normalization is not None or not side.settings):
-                raise ValueError(f"{name}: what differs from nominal (Weight, Variable, Tree, ...) for NormPlusShape")
-        if self.Smoothing and self.Type == "Normalization":
-            raise ValueError("Smoothing for NormPlusShape: a Normalization has no shape")
-        return self
-
-
 def covers(names: tuple[str, ...] | None, name: str) -> bool:
     """Whether a list of names takes one in; None takes in all.
 
@@ -351,4 +215,5 @@ def covers(names: tuple[str, ...] | None, name: str) -> bool:
 def acts(modifier: NormFactorConfig | SystematicConfig, sample: SampleConfig, region: RegionConfig) -> bool:
     """Whether a norm factor or a systematic changes a sample in a region; it never changes data."""
     inside = covers(sample.Regions, region.Name) and covers(modifier.Regions, region.Name)
-    return inside and not sample.Data and covers(modifier.Samples, sample.Name)
+    samples = modifier.samples if isinstance(modifier, SystematicConfig) else modifier.Samples
+    return inside and not sample.Data and covers(samples, sample.Name)

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from neyman.core.errors import DataError
-from neyman.fit.settings import PruningConfig, SystematicConfig
+from neyman.fit.settings import PruningConfig
+from neyman.fit.variations import SIDES, SystematicConfig
 
 Bins = Float[np.ndarray, " bins"]
 
@@ -77,7 +78,7 @@ def normalisation(systematic: SystematicConfig, *, where: str = "") -> Effect:
     nominal = np.ones(1)
     sides = [
         None if side.derived else Variation(1 + (side.Normalization or 0.0), nominal)
-        for side in (systematic.Up, systematic.Down)
+        for side in map(systematic.side, SIDES)
     ]
     up, down = complete(systematic, sides[0], sides[1], nominal, where=where)
     return Effect((up.norm, down.norm), None)
@@ -101,10 +102,10 @@ def complete(
     if up is not None and down is not None:
         both = average(up, down, nominal) if systematic.Symmetrize else (up, down)
     elif up is not None:
-        both = up, _derive(up, nominal, one_sided=systematic.Down.OneSided)
+        both = up, _derive(up, nominal, one_sided=systematic.side("Down").OneSided)
     else:
         assert down is not None  # noqa: S101 - the config refuses two derived sides
-        both = _derive(down, nominal, one_sided=systematic.Up.OneSided), down
+        both = _derive(down, nominal, one_sided=systematic.side("Up").OneSided), down
     if min(side.norm for side in both) <= 0:
         factors = " and ".join(f"{side.norm:.3g}" for side in both)
         raise DataError(

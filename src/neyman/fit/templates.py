@@ -10,7 +10,11 @@ from typing import Any
 from neyman.core.errors import ConfigError, near
 from neyman.fit.config import FitConfig
 from neyman.fit.places import Location
-from neyman.fit.settings import SIDES, RegionConfig, SampleConfig, Side, SystematicConfig, acts, covers
+from neyman.fit.settings import RegionConfig, SampleConfig, acts, covers
+from neyman.fit.variations import SIDES, Side, SystematicConfig
+
+ONE_BIN = ("0", (-1.0, 1.0))
+"""What an unbinned region histograms: a constant in one bin, which holds its yield."""
 
 PLACEHOLDERS = ("SamplePath", "RegionPath", "VariationPath", "Sample", "Region")
 
@@ -78,7 +82,7 @@ def plan(config: FitConfig) -> list[Template]:
 def _plan(config: FitConfig) -> Iterator[Template]:
     for r, region in enumerate(config.Regions):
         for s, sample in enumerate(config.Samples):
-            if not covers(sample.Regions, region.Name):
+            if not covers(sample.Regions, region.Name) or (region.unbinned and sample.Data):
                 continue
             general = [(sample, ("Samples", s)), (region, ("Regions", r)), (config.General, ("General",))]
             yield _template(config, Key(region.Name, sample.Name), region, sample, _Owners(config, general))
@@ -86,15 +90,23 @@ def _plan(config: FitConfig) -> Iterator[Template]:
                 if not _has_histograms(systematic, sample, region):
                     continue
                 for name in SIDES:
-                    side = getattr(systematic, name)
-                    if not side.derived:
-                        owners = _Owners(config, [(side, ("Systematics", y, name)), *general])
+                    if not systematic.side(name).derived:
+                        owners = _Owners(config, [_owner(systematic, y, name, sample), *general])
                         key = Key(region.Name, sample.Name, systematic.Name, name)
                         yield _template(config, key, region, sample, owners)
 
 
 def _has_histograms(systematic: SystematicConfig, sample: SampleConfig, region: RegionConfig) -> bool:
     return systematic.Type == "NormPlusShape" and acts(systematic, sample, region)
+
+
+def _owner(systematic: SystematicConfig, number: int, name: Side, sample: SampleConfig) -> tuple[Any, Location]:
+    """The settings of one side for a sample: its entry in a list, or what is the same for all samples."""
+    side, location = systematic.side(name), ("Systematics", number, systematic.key(name))
+    for place, each in enumerate(side.PerSample or ()):
+        if each.SampleName == sample.Name:
+            return each, (*location, place)
+    return side, location
 
 
 class _Owners:
@@ -126,16 +138,16 @@ class _Owners:
 
 
 def _template(config: FitConfig, key: Key, region: RegionConfig, sample: SampleConfig, owners: _Owners) -> Template:
-    variable = owners.setting("Variable")
-    assert variable is not None  # noqa: S101 - every region has one
+    constant, one_bin = ONE_BIN
+    variable = None if region.unbinned else owners.setting("Variable")
     return Template(
         key=key,
         paths=tuple(_paths(owners, region, sample)),
         tree=owners.setting("Tree"),
-        variable=variable,
+        variable=variable or Setting(constant, owners.where),
         weight=owners.setting("Weight"),
         filter=owners.setting("Filter"),
-        edges=region.Binning,
+        edges=region.Binning or one_bin,
         overflow=region.Overflow,
         underflow=region.Underflow,
         where=owners.where,
@@ -144,9 +156,15 @@ def _template(config: FitConfig, key: Key, region: RegionConfig, sample: SampleC
 
 def _paths(owners: _Owners, region: RegionConfig, sample: SampleConfig) -> Iterator[Setting]:
     path = owners.setting("InputPath")
+    plain = "Path" if owners.rank("Path") == 0 else "SamplePath" if path is None else None
+    if plain is not None and (found := owners.find(plain)):
+        yield from _plain(owners, *found)
+        return
     if path is None:
         raise ConfigError(
-            f"no InputPath for sample '{sample.Name}'", where=owners.where, expected="one in General or in the sample"
+            f"no InputPath for sample '{sample.Name}'",
+            where=owners.where,
+            expected="one in General or in the sample, or a SamplePath",
         )
     used = re.findall(r"\{(.*?)\}", path.value)
     for name in used:
@@ -176,12 +194,22 @@ def _paths(owners: _Owners, region: RegionConfig, sample: SampleConfig) -> Itera
         yield Setting(re.sub(r"\{(.*?)\}", lambda match: values[match[1]], path.value), path.where)  # noqa: B023
 
 
+def _plain(owners: _Owners, paths: str | tuple[str, ...], where: str) -> Iterator[Setting]:
+    """Files that are named as they are, without an `InputPath` that puts their paths together."""
+    if owners.rank("InputPath") is None:
+        _refuse_unused(owners, ["SamplePath"])
+    for each in (paths,) if isinstance(paths, str) else paths:
+        yield Setting(each, where)
+
+
 def _refuse_unused(owners: _Owners, used: list[str]) -> None:
     """A path that was set and goes nowhere would read other files than it says."""
-    path_rank = owners.rank("InputPath") or 0
+    path_rank = owners.rank("InputPath")
     for name in ("SamplePath", "RegionPath", "VariationPath"):
         rank, found = owners.rank(name), owners.find(name)
-        if rank is None or found is None or not found[0] or name in used or rank > path_rank:
+        if rank is None or found is None or not found[0] or name in used:
+            continue
+        if path_rank is not None and rank > path_rank:
             continue
         raise ConfigError(
             f"{name} has no effect",
