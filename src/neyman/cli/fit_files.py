@@ -31,6 +31,7 @@ def write(
     if out.is_dir():
         raise InputError("a folder is there", where=str(out), expected="the name of a file to write")
     carry(sources, out, parameters=parameters, regions=regions)
+    workspace = workspace.at(out.parent)
     workspace.save(out)
     channels = len(workspace.channels)
     typer.echo(f"{out}: {channels} channel{'s' if channels > 1 else ''}, digest {workspace.digest[:16]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from neyman.core.errors import NumericsError, WorkspaceError
 from neyman.fit.blinding import Blinding, load_mark, record_opening, refuse_fixed
 from neyman.fit.blinding import blind as write_mark
 from neyman.fit.hiding import hide
+from neyman.likelihood.construction import neyman_construction
 from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import DISAGREE, Fit
 from neyman.likelihood.hypotheses import checked
 from neyman.likelihood.model import Model
 from neyman.likelihood.profile import of_interest, scan
-from neyman.likelihood.results import FitResult, Scan
+from neyman.likelihood.results import FitResult, NeymanConstruction, Scan
 from neyman.likelihood.workspace import Workspace
+from neyman.likelihood.workspace.expected import with_expected_events
 from neyman.likelihood.workspace.workspace import require_names
 
 _FAR = 100
@@ -150,8 +153,44 @@ def scan_shown(
     return scan(best, name, low=low, high=high, points=points, stat_only=stat_only)
 
 
-def asimov(workspace: Workspace, model: Model, point: Mapping[str, float]) -> Workspace:
+def construction_shown(
+    opened: OpenModel,
+    parameter: str | None,
+    limits: tuple[float, float] | None,
+    *,
+    points: int,
+    count: int,
+    one_sided: bool,
+    seed: int,
+    executor: Executor,
+) -> NeymanConstruction:
+    """A Neyman construction; of a blinded parameter that of what is expected at initial values.
+
+    It cannot be shifted: critical values near a bound would tell by how much.
+    """
+    if limits is not None:
+        arguments.require_range(limits, "--range")
+    name = parameter or opened.model.poi
+    blinded = opened.mark is not None and name in opened.mark.parameters
+    best = checked(opened.model.fit(opened.model.asimov())) if blinded else opened.best()
+    found = neyman_construction(
+        best,
+        parameter,
+        low=limits[0] if limits else None,
+        high=limits[1] if limits else None,
+        points=points,
+        count=count,
+        one_sided=one_sided,
+        seed=seed,
+        executor=executor,
+    )
+    return found.model_copy(update={"blinded": True}) if blinded else found
+
+
+def asimov(workspace: Workspace, model: Model, point: Mapping[str, float], out: Path) -> Workspace:
     """The workspace with what is expected at a point for data.
+
+    Weights of events in unbinned channels are written to a folder beside `out`.
 
     Raises:
         WorkspaceError: If a name is not known, or a parameter is moved away from its auxiliary data, which observations
@@ -164,8 +203,14 @@ def asimov(workspace: Workspace, model: Model, point: Mapping[str, float]) -> Wo
             f"'{name}' is away from its auxiliary data, which observations do not hold",
             expected="values of parameters that nothing constrains",
         )
-    expected = model.expected(point)
-    return workspace.with_observations({name: sum(each.values(), np.zeros(1)) for name, each in expected.items()})
+    expected = model.asimov(point)
+    events = {channel.name: each.weights for channel, each in zip(model.unbinned, expected.events, strict=True)}
+    counts = {
+        name: expected.main[model.grid.starts[number] : model.grid.starts[number + 1]]
+        for number, name in enumerate(model.grid.names)
+        if name not in events
+    }
+    return with_expected_events(workspace, events, out.parent / f"{out.stem}_arrays").with_observations(counts)
 
 
 def blind(

@@ -50,6 +50,28 @@ class Derivatives(NamedTuple):
     diagonal: Float[Array, " l"]
 
 
+class Pull(NamedTuple):
+    """What the unbinned channels add to −ln L besides their yields, with derivatives in yields and in parameters.
+
+    There are U such channels. For a Hessian that is only expected, the second derivatives are Σ w ∇ln p ∇ln pᵀ.
+
+    Attributes:
+        value: −Σ w ln p.
+        yields: ∂/∂y, shape (S, U).
+        wide: ∂/∂θ at given yields, shape (K,).
+        yields_yields: Shape (U, S, S).
+        yields_wide: Shape (U, S, K).
+        wide_wide: Shape (K, K).
+    """
+
+    value: Floats
+    yields: Floats
+    wide: Floats
+    yields_yields: Floats
+    yields_wide: Floats
+    wide_wide: Floats
+
+
 class _Growth(NamedTuple):
     """First derivatives that the Hessian is made of, for the K parameters of whole samples.
 
@@ -69,16 +91,16 @@ class _Growth(NamedTuple):
 
 
 class _Slopes(NamedTuple):
-    """Derivatives of the Poisson terms in ν, shape (B,).
+    """Derivatives of the Poisson terms in ν.
 
     Attributes:
-        first: 1 − n/ν.
-        bend: The weight of ∂²ν: the same, or zero for the expected Hessian.
-        second: n/ν², or 1/ν for the expected Hessian.
+        first: 1 − n/ν, shape (B,).
+        bend: The weight of ∂²ν: the same, or zero for the expected Hessian; of each sample in unbinned channels.
+        second: n/ν², or 1/ν for the expected Hessian, shape (B,).
     """
 
     first: Float[Array, " b"]
-    bend: Float[Array, " b"]
+    bend: Floats
     second: Float[Array, " b"]
 
 
@@ -91,6 +113,7 @@ def derivatives(
     main: Main,
     auxiliary: Auxiliary,
     exact: Bool[Array, ""] | bool = True,
+    pull: Pull | None = None,
 ) -> Derivatives:
     """Value, gradient and Hessian at a point.
 
@@ -102,23 +125,32 @@ def derivatives(
         main: Observed events in each bin.
         auxiliary: Auxiliary data in the order of the tables.
         exact: Whether the Hessian is exact; else it is Jᵀ diag(1/ν) J, the expected one, which is never indefinite.
+        pull: What unbinned channels add.
     """
     k, pairs = layout.wide, tables.pairs
     found = rates(tables, layout, theta, side)
     rate = found.yields.sum(0)
     value, first, second = poisson(rate, main)
     penalty, gradient, stiffness = constraint(tables, theta, auxiliary)
-    slopes = _Slopes(
-        first, jnp.where(exact, first, 0.0), jnp.where(exact, second, 1 / jnp.maximum(jnp.asarray(rate), _FEWEST))
-    )
+    expected = 1 / jnp.maximum(jnp.asarray(rate), _FEWEST)
+    slopes = _Slopes(first, jnp.where(exact, first, 0.0)[None], jnp.where(exact, second, expected))
+    if pull is not None:
+        slopes = _pulled(tables, slopes, pull, exact)
+        penalty = penalty + pull.value
     growth = _growth(tables, layout, theta, found)
     gradient = gradient.at[:k].add(growth.jacobian @ first)
     block = _wide_block(tables, layout, theta, found, growth=growth, slopes=slopes)
+    if pull is not None:
+        grown = growth.yields[:, :, tables.unbinned]
+        gradient = gradient.at[:k].add(jnp.einsum("ksu,su->k", grown, pull.yields) + pull.wide)
+        cross = jnp.einsum("ksu,usl->kl", grown, pull.yields_wide)
+        block = block + jnp.einsum("ksu,ust,ltu->kl", grown, pull.yields_yields, grown)
+        block = block + cross + cross.T + pull.wide_wide
     columns = jnp.zeros((layout.size, layout.dense)).at[:k, :k].set(block)
     if len(pairs.parameter):
         gamma = along_first(jnp.where(theta == 0, TINY, theta), pairs.parameter)
         part = (pairs.sample * along_last(found.yields, pairs.bin)).sum(0) / gamma  # ∂ν/∂γ, shape (E,)
-        slope, bend, bow = (along_first(each, pairs.bin) for each in slopes)
+        slope, bend, bow = (along_first(each, pairs.bin) for each in (slopes.first, slopes.bend[0], slopes.second))
         gradient = plus(gradient, pairs.parameter, slope * part)
         stiffness = plus(stiffness, pairs.parameter, bow * part**2)
         varied = (pairs.sample * along_last(growth.yields, pairs.bin)).sum(1) / gamma  # ∂²ν/∂θ∂γ
@@ -129,6 +161,14 @@ def derivatives(
             columns = _couple(columns, pairs, found, weights=(part, gamma, bend, bow))
     columns = columns.at[: layout.dense].add(jnp.diag(stiffness[: layout.dense]))
     return Derivatives(value.sum() + penalty, gradient, columns, stiffness[layout.dense :])
+
+
+def _pulled(tables: Tables, slopes: _Slopes, pull: Pull, exact: Bool[Array, ""] | bool) -> _Slopes:
+    """Slopes that hold for unbinned channels as well, where each sample has its own."""
+    at = tables.unbinned
+    bend = jnp.broadcast_to(slopes.bend, tables.nominal.shape)
+    bend = bend.at[:, at].add(jnp.where(exact, pull.yields, 0.0))
+    return slopes._replace(bend=bend, second=slopes.second.at[at].set(0.0))
 
 
 def _growth(tables: Tables, layout: Layout, theta: Vector, found: Rates) -> _Growth:

@@ -14,7 +14,7 @@ from neyman.likelihood.data import Data
 from neyman.likelihood.derivatives import Derivatives, full_hessian
 from neyman.likelihood.minuit import migrad
 from neyman.likelihood.model import Model, Parameters
-from neyman.likelihood.newton import Minimum, Problem, minimise
+from neyman.likelihood.newton import Minimum, Problem, Unbinned, minimise
 from neyman.likelihood.results import BestFit, Correlation, Estimate, Minimiser
 from neyman.likelihood.tables import one_sided
 
@@ -121,18 +121,18 @@ def fit(
     """
     data = data or model.observed
     problem = make_problem(model, data, fixed=fixed, start=start)
-    tables, layout = model.tables, model.compiled.layout
+    tables, layout, unbinned = model.tables, model.compiled.layout, model.unbinned_terms(data)
 
     def newton(begin: int, end: int) -> list[_Found]:
-        return [minimise(tables, layout, _from(problem, index)) for index in range(begin, end)]
+        return [minimise(tables, layout, _from(problem, index), unbinned) for index in range(begin, end)]
 
     found = newton(0, max(1, starts))
-    found += _mirrored(model, problem, found)
+    found += _mirrored(model, problem, found, unbinned)
     if minimiser == "minuit":
-        second = migrad(tables, layout, problem)
+        second = migrad(tables, layout, problem, unbinned)
         if abs(float(second.value) - float(found[0][0].value)) > DISAGREE or not found[0][0].converged:
             found += newton(1, _RESCUES)
-            more = [migrad(tables, layout, _from(problem, index)) for index in range(1, _RESCUES)]
+            more = [migrad(tables, layout, _from(problem, index), unbinned) for index in range(1, _RESCUES)]
             second = _best([(each, None) for each in (second, *more)])[0]
         first = _best(found)[0]
         if first.converged and float(first.value) < float(second.value) - DISAGREE:
@@ -142,15 +142,16 @@ def fit(
     elif not any(each.converged for each, _ in found):
         found += newton(1, _RESCUES)
         if not any(each.converged for each, _ in found):
-            found.append((migrad(tables, layout, problem), None))
+            found.append((migrad(tables, layout, problem, unbinned), None))
     return _finish(model, data, problem, _best(found), found=found, minimiser=minimiser)
 
 
 def lowest(model: Model, data: Data, *, fixed: Mapping[str, float], start: Parameters) -> Minimum:
     """The minimum alone, without errors: for tests that need many; arguments as of `fit`."""
     problem = make_problem(model, data, fixed=fixed, start=start)
-    found: list[_Found] = [minimise(model.tables, model.compiled.layout, problem)]
-    return _best([*found, *_mirrored(model, problem, found)])[0]
+    unbinned = model.unbinned_terms(data)
+    found: list[_Found] = [minimise(model.tables, model.compiled.layout, problem, unbinned)]
+    return _best([*found, *_mirrored(model, problem, found, unbinned)])[0]
 
 
 def make_problem(
@@ -182,7 +183,7 @@ def _from(problem: Problem, index: int) -> Problem:
     return problem._replace(start=np.where(problem.fixed, problem.start, start))
 
 
-def _mirrored(model: Model, problem: Problem, found: Sequence[_Found]) -> list[_Found]:
+def _mirrored(model: Model, problem: Problem, found: Sequence[_Found], unbinned: Unbinned | None) -> list[_Found]:
     """From the best so far to the mirror image of one parameter after the other, keeping what is lower.
 
     A systematic that pulls to the same side up and down leaves two minima, one for each sign; so does a kink.
@@ -191,11 +192,14 @@ def _mirrored(model: Model, problem: Problem, found: Sequence[_Found]) -> list[_
     best, more = _best(found), list[_Found]()
     theta = np.asarray(best[0].theta)
     near_kink = np.asarray(model.compiled.tables.kink) & (np.abs(theta) < _NEAR_KINK)
-    several = (one_sided(model.compiled) | near_kink) & ~np.asarray(problem.fixed) & (np.abs(theta) > _NO_MIRROR)
+    alike = one_sided(model.compiled)
+    for channel in model.unbinned:
+        alike[channel.places[channel.one_sided]] = True
+    several = (alike | near_kink) & ~np.asarray(problem.fixed) & (np.abs(theta) > _NO_MIRROR)
     for index in sorted(np.flatnonzero(several), key=lambda i: -abs(theta[i]))[:_MOST_MIRRORS]:
         start = np.array(best[0].theta)
         start[index] *= -1
-        other = minimise(tables, layout, problem._replace(start=start))
+        other = minimise(tables, layout, problem._replace(start=start), unbinned)
         more.append(other)
         best = _best([best, other])
     return more

@@ -69,6 +69,7 @@ class Reference:
         best_value: −ln L there.
         background: Parameters of the best fit without a signal.
         asimov: The data expected there.
+        asimov_value: −ln L of these data at their own minimum, which is where they were made.
     """
 
     model: Model
@@ -78,6 +79,7 @@ class Reference:
     best_value: float
     background: Float[np.ndarray, " p"]
     asimov: Data
+    asimov_value: float
 
     @classmethod
     def of(cls, model: Model, data: Data | None = None) -> Reference:
@@ -93,7 +95,8 @@ class Reference:
         best, value = free.theta, free.value
         if best[poi] <= 0 or not free.result.converged or value > without.value:
             best, value = without.theta, without.value  # q̃: the best of the allowed ones is at zero
-        return cls(model, data, poi, best, value, without.theta, model.asimov(without.theta))
+        asimov = model.asimov(without.theta)
+        return cls(model, data, poi, best, value, without.theta, asimov, model.value(without.theta, asimov))
 
     def statistics(self, values: Sequence[float]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """q̃ of the data and of the background's Asimov data, for each value of the parameter of interest.
@@ -114,8 +117,7 @@ class Reference:
                 )
         at = np.asarray(values)
         q = np.where(self.best[self.poi] > at, 0.0, np.maximum(2 * (_values(found) - self.best_value), 0.0))
-        # The Asimov data's own minimum is where they were made, and −ln L is zero there.
-        return q, np.maximum(2 * _values(asimov), 0.0)
+        return q, np.maximum(2 * (_values(asimov) - self.asimov_value), 0.0)
 
 
 def _values(found: Sequence[Minimum]) -> Float[np.ndarray, " n"]:
@@ -220,5 +222,5 @@ def significance(model: Model, data: Data | None = None) -> Significance:
         q0=q0,
         p_value=float(norm.sf(np.sqrt(q0))),
         observed=float(np.sqrt(q0)),
-        expected=float(np.sqrt(max(2 * expected.value, 0.0))),
+        expected=float(np.sqrt(max(2 * (expected.value - model.value(with_signal.theta, asimov)), 0.0))),
     )

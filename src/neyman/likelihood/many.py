@@ -67,7 +67,11 @@ def fit_many(
         repeated(high[None]),
         repeated(held[:, order]),
     )
-    found, variance = minimise_many(model.tables, model.compiled.layout, problems)
+    terms = [model.unbinned_terms(one) for one in each]
+    unbinned = [term for term in terms if term is not None]
+    found, variance = minimise_many(
+        model.tables, model.compiled.layout, problems, unbinned * count if len(unbinned) == 1 else unbinned
+    )
     return Fits(
         model.restored(np.asarray(found.theta)),
         np.asarray(found.value),

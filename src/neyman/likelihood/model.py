@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -21,6 +21,10 @@ from neyman.likelihood.parameters import ParameterSet, build_parameter_sets, fin
 from neyman.likelihood.precision import jax
 from neyman.likelihood.tables import Compiled, Tables, compile_tables
 from neyman.likelihood.terms import expected_yields
+from neyman.likelihood.unbinned.channels import Events, UnbinnedChannel
+from neyman.likelihood.unbinned.loading import as_bin, load_channels
+from neyman.likelihood.unbinned.sums import Kernel, default_kernel
+from neyman.likelihood.unbinned.terms import Terms
 from neyman.likelihood.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ class Model:
         grid: Places of channels, samples and bins.
         compiled: The model as arrays.
         observed: The data of the workspace.
+        unbinned: The unbinned channels, sorted by name; in `grid` and `compiled` each is a bin with all its events.
 
     Examples:
         >>> sample = {"name": "all", "data": [10.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
@@ -69,6 +74,7 @@ class Model:
     grid: Grid
     compiled: Compiled
     observed: Data
+    unbinned: tuple[UnbinnedChannel, ...] = ()
 
     @classmethod
     def build(
@@ -79,6 +85,8 @@ class Model:
         poi: str | None = None,
         histosys: HistosysCode = "code4p",
         normsys: NormsysCode = "code4",
+        kernel: Kernel | None = None,
+        storage: Literal["float64", "float32"] = "float64",
     ) -> Model:
         """Compile a measurement.
 
@@ -88,30 +96,47 @@ class Model:
             poi: Another parameter of interest than the measurement's.
             histosys: Interpolation code of shapes.
             normsys: Interpolation code of normalisations.
+            kernel: What computes the sums over events of unbinned channels: `compiled` (all cores), or `scanned` (JAX,
+                also on a GPU); by default the one that fits the device.
+            storage: How density ratios of unbinned channels are stored; sums are in double precision anyway.
 
         Raises:
             WorkspaceError: If the measurement or the parameter is not there, or a setting does not fit.
+            DataError: If an array of an unbinned channel is not what the workspace says.
         """
         document = workspace.to_dict()
         chosen = workspace.measurement(measurement)
         config = next(m["config"] for m in document["measurements"] if m["name"] == chosen.name)
-        channels = sorted(document["channels"], key=lambda channel: str(channel["name"]))
+        channels = sorted(map(as_bin, document["channels"]), key=lambda channel: str(channel["name"]))
         sets = tuple(build_parameter_sets(channels, config["parameters"]))
         counts = {each["name"]: each["data"] for each in document["observations"]}
         name = config["poi"] if poi is None else poi
         if name:
             find(name, [label for each in sets for label in each.labels], what="parameter of interest")
+        compiled = compile_tables(
+            channels,
+            sets,
+            histosys=histosys,
+            normsys=normsys,
+            unbinned=sorted(each.name for _, each in workspace.document.unbinned),
+        )
+        starts = np.cumsum([0, *(each.size for each in sets)]).tolist()
+        places = {each.name: compiled.order.tolist().index(at) for each, at in zip(sets, starts, strict=False)}
+        unbinned = load_channels(workspace, places, kernel=kernel or default_kernel(), storage=np.dtype(storage).type)
+        counts |= {channel.name: [events.total] for channel, events in unbinned}
         return cls(
             workspace=workspace.digest,
             measurement=chosen.name,
             poi=name or None,
             sets=sets,
             grid=Grid.of(channels),
-            compiled=compile_tables(channels, sets, histosys=histosys, normsys=normsys),
+            compiled=compiled,
             observed=Data(
                 np.concatenate([np.asarray(counts[channel["name"]], float) for channel in channels]),
                 np.concatenate([each.auxdata for each in sets] or [np.zeros(0)]),
+                tuple(events for _, events in unbinned),
             ),
+            unbinned=tuple(channel for channel, _ in unbinned),
         )
 
     @cached_property
@@ -148,6 +173,11 @@ class Model:
     def bin_wise(self) -> Bool[np.ndarray, " p"]:
         """Which parameters belong to single bins."""
         return np.concatenate([np.full(each.size, not each.scalar) for each in self.sets])
+
+    @cached_property
+    def binned(self) -> Bool[np.ndarray, " b"]:
+        """Which bins are bins: the others stand for unbinned channels, shape (B,)."""
+        return ~np.isin(np.arange(self.grid.bins), self.compiled.tables.unbinned)
 
     @cached_property
     def widths(self) -> Float[np.ndarray, " p"]:
@@ -194,9 +224,13 @@ class Model:
         return values
 
     def twice_nll(self, parameters: Parameters | None = None, data: Data | None = None) -> float:
-        """−2 ln L, with the constants that pyhf has."""
+        """−2 ln L, with the constants that pyhf has; densities of unbinned channels are relative to their reference."""
         found = self._at(parameters, data)
         return 2 * (float(found.value) + self.constant(data or self.observed))
+
+    def value(self, parameters: Parameters | None = None, data: Data | None = None) -> float:
+        """−ln L without constants: zero for the expected data of binned channels."""
+        return float(self._at(parameters, data).value)
 
     def gradient(self, parameters: Parameters | None = None, data: Data | None = None) -> Float[np.ndarray, " p"]:
         """Derivatives of −2 ln L."""
@@ -209,15 +243,30 @@ class Model:
     def _at(self, parameters: Parameters | None, data: Data | None) -> Derivatives:
         theta = self.vector(parameters)[self.compiled.order]
         main, auxiliary = self.arranged(data or self.observed)
+        terms = self.unbinned_terms(data or self.observed)
         found: Derivatives = _derivatives(
-            self.tables, self.compiled.layout, theta, side=np.ones(len(theta)), main=main, auxiliary=auxiliary
+            self.tables,
+            self.compiled.layout,
+            theta,
+            side=np.ones(len(theta)),
+            main=main,
+            auxiliary=auxiliary,
+            pull=None if terms is None else terms.pull(theta),
         )
         return found
+
+    def unbinned_terms(self, data: Data) -> Terms | None:
+        """What the unbinned channels add to −ln L; None if there are none."""
+        if not self.unbinned:
+            return None
+        return Terms(self.tables, self.compiled.layout, self.unbinned, data.events)
 
     def constant(self, data: Data) -> float:
         """What the compiled −ln L leaves out: with it, terms are normalised as in pyhf."""
         constraints = self.compiled.tables.constraints
-        counts = np.concatenate([data.main, data.auxiliary[self.compiled.auxiliary][len(constraints.normal) :]])
+        counts = np.concatenate(
+            [data.main[self.binned], data.auxiliary[self.compiled.auxiliary][len(constraints.normal) :]]
+        )
         poisson = (gammaln(counts + 1) - xlogy(counts, counts) + counts).sum()
         return float(poisson + np.log(constraints.sigma * np.sqrt(2 * np.pi)).sum())
 
@@ -235,9 +284,13 @@ class Model:
                 raise WorkspaceError(f"{given.size} {what}", expected=f"{wanted.size}, channels sorted by name")
             if not np.isfinite(given).all():
                 raise WorkspaceError(f"{what} that are not finite", expected="numbers")
-        if (data.main < 0).any():
-            raise WorkspaceError(f"{data.main.min():g} events in a bin", expected="zero or more")
-        return data.main, data.auxiliary[self.compiled.auxiliary]
+        if (data.main[self.binned] < 0).any():
+            raise WorkspaceError(f"{data.main[self.binned].min():g} events in a bin", expected="zero or more")
+        if len(data.events) != len(self.unbinned):
+            raise WorkspaceError(
+                f"events of {len(data.events)} unbinned channels", expected=f"of {len(self.unbinned)}, sorted by name"
+            )
+        return np.where(self.binned, data.main, 0.0), data.auxiliary[self.compiled.auxiliary]
 
     def restored(self, theta: Shaped[np.ndarray, "... p"]) -> Shaped[np.ndarray, "... p"]:
         """Parameters in the order of the tables, put into the workspace's order."""
@@ -262,11 +315,32 @@ class Model:
         return table
 
     def asimov(self, parameters: Parameters | None = None) -> Data:
-        """The data that are expected at a point: events as they would be on average, auxiliary data likewise."""
+        """The data that are expected at a point: events as they would be on average, auxiliary data likewise.
+
+        In an unbinned channel these are the events of the reference, with weights.
+
+        Raises:
+            WorkspaceError: If an unbinned channel has no reference.
+        """
         values = self.vector(parameters)
         table = self.expected(values)
         main = np.concatenate([sum(table[name].values(), np.zeros(1)) for name in self.grid.names])
-        return Data(main, self.expected_auxiliary(values))
+        return Data(main, self.expected_auxiliary(values), self.expected_events(values, table))
+
+    def expected_events(self, parameters: Parameters | None, table: Table) -> tuple[Events, ...]:
+        """The events of the reference of each unbinned channel, with weights that make them what is expected."""
+        theta, found = self.vector(parameters)[self.compiled.order], []
+        for channel in self.unbinned:
+            if channel.reference is None:
+                raise WorkspaceError(
+                    f"channel '{channel.name}' has no reference events",
+                    expected="some, to stand for what is expected",
+                    hint='add "reference" to the channel',
+                )
+            yields = np.array([table[channel.name][sample][0] for sample in channel.samples])
+            weights = channel.expected_weights(yields, theta[channel.places])
+            found.append(Events(channel.reference.templates, weights))
+        return tuple(found)
 
     def expected_auxiliary(self, parameters: Parameters | None = None) -> Float[np.ndarray, " a"]:
         """Auxiliary data that are expected at a point."""
@@ -281,7 +355,7 @@ class Model:
     def with_data(self, data: Data) -> Model:
         """The same model with other data."""
         self.arranged(data)
-        return Model(self.workspace, self.measurement, self.poi, self.sets, self.grid, self.compiled, data)
+        return replace(self, observed=data)
 
     def fit(
         self,
@@ -291,10 +365,12 @@ class Model:
         minimiser: Minimiser = "newton",
         starts: int = 1,
     ) -> Fit:
-        """Minimise −2 ln L; see `neyman.likelihood.fitting.fit`."""
+        """Minimise −2 ln L; see `neyman.likelihood.fitting.fit`, and validity.py for what unbinned channels add."""
         from neyman.likelihood.fitting import fit
+        from neyman.likelihood.validity import examined
 
-        return fit(self, data, fixed=fixed, minimiser=minimiser, starts=starts)
+        found = fit(self, data, fixed=fixed, minimiser=minimiser, starts=starts)
+        return examined(found) if self.unbinned else found
 
     def identity(self) -> dict[str, Any]:
         """What every result says of the model it came from."""

@@ -1,5 +1,7 @@
 """Trust-region Newton with the exact Hessian, within bounds; written for one fit, and compiled for many at once.
 
+With unbinned channels, whose sums over events are not compiled by JAX, the same steps are taken one call at a time.
+
 Each step solves (H + λ|diag H|) p = −g for the parameters that are free to move: λ is zero near the minimum, and
 grows while a step does not lower the function as its quadratic model has promised (Moré, Lect. Notes Math. 630 (1978)
 105). Far from the minimum, or where the exact Hessian is not positive definite, the expected one takes its place.
@@ -12,13 +14,14 @@ goes down, or stays if neither does.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from neyman.likelihood.compilation import QUICK, THOROUGH, worth_compiling
-from neyman.likelihood.derivatives import Derivatives, derivatives
+from neyman.likelihood.derivatives import Derivatives, Pull, derivatives
 from neyman.likelihood.precision import Bools, Floats, Ints, jax, jnp
 from neyman.likelihood.tables import Layout, Tables
 from neyman.likelihood.terms import Auxiliary, Main, Vector
@@ -30,6 +33,15 @@ _LEAST_DAMPING, _LARGEST_DAMPING = 1e-8, 1e12
 _FLOOR = 1e-9
 _FEW = 250
 _BATCH = 2_000_000  # numbers in the tables times fits in a batch: what stays in the cache
+
+
+@runtime_checkable
+class Unbinned(Protocol):
+    """The unbinned channels of a model, with their events."""
+
+    def pull(self, theta: Floats, *, exact: bool = True, curvature: bool = True) -> Pull:
+        """What they add to −ln L at a point."""
+        ...
 
 
 class Problem(NamedTuple):
@@ -103,8 +115,11 @@ def _minimise(tables: Tables, layout: Layout, problems: Problem) -> tuple[Minimu
         return kept
 
     state = jax.vmap(lambda problem: _begin(layout, problem))(problems)
-    end = jax.lax.while_loop(lambda state: going(state).any(), body, state)
-    blocked = _blocked(problems, end.theta, end.found.gradient)
+    return _ended(problems, jax.lax.while_loop(lambda state: going(state).any(), body, state))
+
+
+def _ended(problem: Problem, end: _State) -> tuple[Minimum, Derivatives]:
+    blocked = _blocked(problem, end.theta, end.found.gradient)
     converged = end.done & (end.distance < TOLERANCE) & jnp.isfinite(end.found.value)
     return Minimum(end.theta, end.found.value, end.distance, end.steps, converged, ~end.held & ~blocked), end.found
 
@@ -138,23 +153,50 @@ _quick, _thorough = (
 )
 
 
-def minimise(tables: Tables, layout: Layout, problem: Problem) -> tuple[Minimum, Derivatives]:
+def _take_step(tables: Tables, layout: Layout, problem: Problem, state: _State, pull: Pull) -> _State:
+    return _step(tables, layout, problem, state, pull)
+
+
+_one_step = jax.jit(_take_step, static_argnames="layout", compiler_options=QUICK)
+
+
+def minimise(
+    tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned | None = None
+) -> tuple[Minimum, Derivatives]:
     """Minimise −ln L; also gives the derivatives at the minimum."""
+    if unbinned is not None:
+        state = _begin(layout, problem)
+        while not state.done and state.steps < MOST_STEPS:
+            pull = unbinned.pull(state.trial, exact=bool(state.exact))
+            state = jax.device_get(_one_step(tables, layout, problem, state, pull))
+        return _ended(problem, state)
     found = jax.device_get(_quick(tables, layout, Problem(*(np.asarray(array)[None] for array in problem))))
     alone: tuple[Minimum, Derivatives] = jax.tree.map(lambda array: array[0], found)
     return alone
 
 
-def minimise_many(tables: Tables, layout: Layout, problems: Problem) -> tuple[Minimum, Float[np.ndarray, "n p"]]:
+def minimise_many(
+    tables: Tables, layout: Layout, problems: Problem, unbinned: Sequence[Unbinned] = ()
+) -> tuple[Minimum, Float[np.ndarray, "n p"]]:
     """Minimise many problems; each array of `problems` has a first axis more, over them.
 
     A few are done one by one, with the code that is compiled already. Many are done in batches of one size, so that the
-    code is compiled once and its data stay in the cache.
+    code is compiled once and its data stay in the cache. With unbinned channels they are done one by one.
+
+    Args:
+        tables: The model.
+        layout: How to read it.
+        problems: The problems.
+        unbinned: For each, what unbinned channels add; empty if there are none.
 
     Returns:
         The minima, and the variance of each parameter, shape (N, P); see `variances`.
     """
     count = len(problems.start)
+    if unbinned:
+        each = [minimise(tables, layout, Problem(*(array[i] for array in problems)), unbinned[i]) for i in range(count)]
+        joint, at = (jax.tree.map(lambda *arrays: np.stack(arrays), *part) for part in zip(*each, strict=True))
+        return joint, variances(at, np.asarray(problems.fixed))
     rows = len(tables.linear) + len(tables.factor_parameter) + len(tables.shift_parameter) + 1
     size = int(tables.nominal.size) * rows
     compiled = _thorough if worth_compiling(fits=count, size=size) else _quick
@@ -201,13 +243,19 @@ def variances(found: Derivatives, fixed: Bool[np.ndarray, "n p"]) -> Float[np.nd
 
 
 def _look(
-    tables: Tables, layout: Layout, problem: Problem, theta: Float[Array, " p"], exact: Bool[Array, ""]
+    tables: Tables,
+    layout: Layout,
+    problem: Problem,
+    theta: Float[Array, " p"],
+    *,
+    exact: Bool[Array, ""],
+    pull: Pull | None,
 ) -> tuple[Array, Array, Derivatives]:
     """Derivatives at a point; at a kink on the side that goes down, with the parameter held if there is none."""
 
     def at(side: Float[Array, " p"]) -> Derivatives:
         return derivatives(
-            tables, layout, theta, side=side, main=problem.main, auxiliary=problem.auxiliary, exact=exact
+            tables, layout, theta, side=side, main=problem.main, auxiliary=problem.auxiliary, exact=exact, pull=pull
         )
 
     right = jnp.ones_like(theta)
@@ -232,14 +280,14 @@ def _walls(tables: Tables, layout: Layout, problem: Problem, theta: Array, side:
     )
 
 
-def _blocked(problem: Problem, theta: Array, gradient: Array) -> Array:
+def _blocked(problem: Problem, theta: Floats, gradient: Floats) -> Bools:
     """Parameters at a bound that the gradient pushes against."""
     return ((theta <= problem.lower) & (gradient > 0)) | ((theta >= problem.upper) & (gradient < 0))
 
 
-def _step(tables: Tables, layout: Layout, problem: Problem, state: _State) -> _State:
+def _step(tables: Tables, layout: Layout, problem: Problem, state: _State, pull: Pull | None = None) -> _State:
     """Look at the trial point, take it if it is better, and find the next one."""
-    seen = _look(tables, layout, problem, state.trial, state.exact)
+    seen = _look(tables, layout, problem, state.trial, exact=state.exact, pull=pull)
     first = jnp.isinf(state.found.value)
     gained = state.found.value - seen[2].value
     noise = jnp.where(first, 0.0, 1e-13 * (10.0 + jnp.abs(state.found.value)))

@@ -57,6 +57,34 @@ class Correlation(_Part):
     matrix: list[list[Number]]
 
 
+class UnbinnedCheck(_Part):
+    """What to know of a fit in an unbinned channel, by the names of its samples; see `neyman.likelihood.validity`.
+
+    Attributes:
+        normalised: Whether densities are normalised.
+        events: Sum of the weights of the observed events.
+        lowest_density: The smallest density of an observed event, relative to the reference; must be above zero.
+        negative: Samples with a negative yield.
+        extrapolated: Parameters of shapes whose value is beyond ±1.
+        reference_events: How many events the reference has.
+        nominal_integral: What densities integrate to at α = 0; 1 if the ratios are right.
+        drift: What they would integrate to at the minimum without normalisation, relative to α = 0.
+        effective_size: Effective number of reference events at the minimum.
+        nominal_effective_size: The same at α = 0.
+    """
+
+    normalised: bool
+    events: float
+    lowest_density: Number
+    negative: list[str]
+    extrapolated: dict[str, float]
+    reference_events: int = 0
+    nominal_integral: dict[str, Number] = Field(default_factory=dict)
+    drift: dict[str, Number] = Field(default_factory=dict)
+    effective_size: dict[str, Number] = Field(default_factory=dict)
+    nominal_effective_size: dict[str, Number] = Field(default_factory=dict)
+
+
 class BestFit(FitResult):
     """The minimum of −ln L.
 
@@ -71,6 +99,9 @@ class BestFit(FitResult):
         distance: Estimated distance to the minimum, in units of −ln L.
         at_bounds: Parameters that a bound holds.
         other_minima: −2 ln L, above this one's, of other minima that other starts led to.
+        second_minimiser: −2 ln L of what Minuit found, less this one's; null if it was not asked.
+        unbinned: What to know of each unbinned channel.
+        warnings: What speaks against trusting this fit, a line for each.
     """
 
     converged: bool
@@ -83,6 +114,9 @@ class BestFit(FitResult):
     distance: Number
     at_bounds: list[str]
     other_minima: list[float]
+    second_minimiser: Number = None
+    unbinned: dict[str, UnbinnedCheck] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
 
 
 class Interval(_Part):
@@ -199,16 +233,46 @@ class Impacts(FitResult):
     statistical: Number
 
 
+class UnbinnedGoodness(_Part):
+    """How the events of an unbinned channel are distributed, given their number; see `neyman.likelihood.goodness`.
+
+    Attributes:
+        reference_size: Effective number of reference events; expectations are as precise as that.
+        summary: What is histogrammed: the `score` of the parameter of interest, or the `density` over the reference's.
+        statistic: χ² of that histogram; null if all events are alike.
+        degrees_of_freedom: Its bins less one.
+        p_value_asymptotic: From a χ² distribution: on the high side, as some parameters were fitted to these events.
+        p_value: From pseudo-experiments.
+        energy: Energy distance between observed and expected log-ratios times the number of events; null if all events
+            are alike.
+        energy_p_value: From pseudo-experiments.
+        toy_statistics: `statistic` of pseudo-experiments.
+        toy_energies: `energy` of pseudo-experiments.
+    """
+
+    reference_size: Number
+    summary: Literal["score", "density"]
+    statistic: Number
+    degrees_of_freedom: int
+    p_value_asymptotic: Number
+    p_value: Number = None
+    energy: Number
+    energy_p_value: Number = None
+    toy_statistics: list[Number] = Field(default_factory=list)
+    toy_energies: list[Number] = Field(default_factory=list)
+
+
 class GoodnessOfFit(FitResult):
     """Distance of the best fit from the saturated model (Baker and Cousins, NIM 221 (1984) 437).
 
     Attributes:
-        statistic: −2 ln L of the best fit above that of the saturated model.
+        statistic: −2 ln L of the best fit above that of the saturated model; an unbinned channel is one bin of it.
         degrees_of_freedom: Bins less parameters that nothing constrains.
-        p_value: Probability of a larger value.
+        p_value: Probability of a larger value; null if only pseudo-experiments can tell.
         method: Whether from a χ² distribution or from pseudo-experiments.
         toys: How many pseudo-experiments.
         toy_statistics: Their values.
+        unbinned: How the events of unbinned channels are distributed, where there is a reference.
     """
 
     statistic: Number
@@ -217,6 +281,7 @@ class GoodnessOfFit(FitResult):
     method: Literal["asymptotic", "toys"]
     toys: int = 0
     toy_statistics: list[Number] = Field(default_factory=list)
+    unbinned: dict[str, UnbinnedGoodness] = Field(default_factory=dict)
 
 
 class Significance(FitResult):
@@ -277,6 +342,68 @@ class UpperLimit(FitResult):
     exp: list[Number]
     level: float
     scan: list[HypothesisTest] = Field(default_factory=list)
+
+
+class ConstructedInterval(_Part):
+    """Values of a parameter that a Neyman construction accepts, from the lowest to the highest.
+
+    Attributes:
+        level: Confidence level.
+        lower: Lower end; null if the range of the construction ends first.
+        upper: Upper end, likewise.
+        lower_error: Statistical error of pseudo-experiments; null without them.
+        upper_error: The same of the upper end.
+    """
+
+    level: float
+    lower: Number
+    upper: Number
+    lower_error: Number = None
+    upper_error: Number = None
+
+
+class NeymanConstruction(FitResult):
+    """Values of a parameter that the data do not exclude, by pseudo-experiments at each; see construction.py.
+
+    Attributes:
+        parameter: Its name.
+        best: Where the minimum is.
+        statistic: `t`: −2 ln of the profile likelihood ratio; or `qtilde`, which is 0 below the best value.
+        values: The values, in ascending order.
+        observed: The statistic of the data at each.
+        critical_68: What 68.3 % of pseudo-experiments do not exceed.
+        critical_68_error: Its statistical error; null if there are too few of them to tell.
+        critical_95: What 95.4 % do not exceed.
+        critical_95_error: Its statistical error.
+        asymptotic_critical: Both for many events.
+        p_values: Share of pseudo-experiments as far out as the data.
+        toys: How many pseudo-experiments at each value.
+        converged: How many of them could be fitted; the others are left out.
+        seed: The seed.
+        interval_68: Values that are accepted at 68.3 %.
+        interval_95: Values that are accepted at 95.4 %.
+        asymptotic_68: The same with the asymptotic critical value.
+        asymptotic_95: The same.
+    """
+
+    parameter: str
+    best: Number
+    statistic: Literal["t", "qtilde"]
+    values: list[float]
+    observed: list[Number]
+    critical_68: list[Number]
+    critical_68_error: list[Number]
+    critical_95: list[Number]
+    critical_95_error: list[Number]
+    asymptotic_critical: tuple[float, float]
+    p_values: list[Number]
+    toys: int
+    converged: list[int]
+    seed: int
+    interval_68: ConstructedInterval
+    interval_95: ConstructedInterval
+    asymptotic_68: ConstructedInterval
+    asymptotic_95: ConstructedInterval
 
 
 class Region(_Part):

@@ -70,6 +70,7 @@ class Tables(NamedTuple):
         pairs: Pairs of a bin-wise parameter and a bin that it scales.
         polynomials: Polynomial factors.
         constraints: Terms of auxiliary data.
+        unbinned: Numbers of the bins that stand for unbinned channels, shape (U,).
     """
 
     nominal: Floats
@@ -85,6 +86,7 @@ class Tables(NamedTuple):
     pairs: Pairs
     polynomials: Polynomials
     constraints: Constraints
+    unbinned: Ints
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,22 @@ class Compiled:
 
 
 def compile_tables(
-    channels: Sequence[Spec], sets: Sequence[ParameterSet], *, histosys: HistosysCode, normsys: NormsysCode
+    channels: Sequence[Spec],
+    sets: Sequence[ParameterSet],
+    *,
+    histosys: HistosysCode,
+    normsys: NormsysCode,
+    unbinned: Sequence[str] = (),
 ) -> Compiled:
-    """Turn channels, sorted by name, and their parameters into arrays."""
+    """Turn channels, sorted by name, and their parameters into arrays.
+
+    Args:
+        channels: The channels; an unbinned one as a single bin with the yields of its samples.
+        sets: Their parameters.
+        histosys: Interpolation code of shapes.
+        normsys: Interpolation code of normalisations.
+        unbinned: Names of the unbinned channels.
+    """
     grid = Grid.of(channels)
     starts = dict(
         zip([each.name for each in sets], np.cumsum([0, *(each.size for each in sets)]).tolist(), strict=False)
@@ -162,6 +177,7 @@ def compile_tables(
         pairs=local.pairs(place, dense=len(wide) + len(local.coupled)),
         polynomials=polynomials,
         constraints=constraints,
+        unbinned=np.array([grid.starts[grid.names.index(name)] for name in unbinned], int),
     )
     layout = Layout(
         wide=len(wide),

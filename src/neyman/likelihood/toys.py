@@ -6,35 +6,43 @@ depend on how many processes share the work, nor on whether it runs here or on a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from neyman.core.errors import InputError
+from neyman.core.errors import InputError, WorkspaceError
 from neyman.core.executors import local_executor, map_unordered
 from neyman.core.progress import progress
 from neyman.core.random import stream
 from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import Fit, fit
-from neyman.likelihood.goodness import goodness_of_fit
+from neyman.likelihood.goodness import Distances, goodness_of_fit, looks, saturated
 from neyman.likelihood.hypotheses import BANDS, Reference, checked, physical_bounds, poi_of
 from neyman.likelihood.many import Fits, fit_many
 from neyman.likelihood.model import Model, Parameters
-from neyman.likelihood.results import GoodnessOfFit, HypothesisTest, ParameterToys, Toys
+from neyman.likelihood.results import GoodnessOfFit, HypothesisTest, ParameterToys, Toys, UnbinnedGoodness
+from neyman.likelihood.unbinned.channels import Events
 
 PIECE = 500
+_UNBINNED_PIECE = 50  # each has all its events
 
 
 def draw(model: Model, parameters: Parameters | None, count: int, rng: np.random.Generator) -> list[Data]:
     """Pseudo-experiments at a point.
+
+    Those of an unbinned channel are events of its reference: each as often as its expected weight says.
 
     Args:
         model: The model.
         parameters: The point.
         count: How many.
         rng: Where randomness comes from.
+
+    Raises:
+        WorkspaceError: If an unbinned channel has no reference, or events of negative expectation.
     """
     theta = model.vector(parameters)
     expected = model.asimov(theta)
@@ -43,7 +51,25 @@ def draw(model: Model, parameters: Parameters | None, count: int, rng: np.random
     normal = expected.auxiliary + width * rng.normal(size=(count, len(width)))
     counted = rng.poisson(np.where(poisson, expected.auxiliary, 0.0), (count, len(width)))
     auxiliary = np.where(poisson, counted, normal)
-    return [Data(m, a) for m, a in zip(main, auxiliary, strict=True)]
+    drawn = [Data(m, a) for m, a in zip(main, auxiliary, strict=True)]
+    return [_with_events(model, data, expected.events, rng) for data in drawn] if model.unbinned else drawn
+
+
+def _with_events(model: Model, data: Data, expected: Sequence[Events], rng: np.random.Generator) -> Data:
+    """The same data with events that are drawn, and their number in place of that of the bin."""
+    main, drawn = data.main.copy(), []
+    for channel, at, events in zip(model.unbinned, model.compiled.tables.unbinned, expected, strict=True):
+        if (events.weights < 0).any():
+            raise WorkspaceError(
+                f"channel '{channel.name}': {(events.weights < 0).sum()} reference events have negative expectations",
+                expected="none, to draw from them",
+                hint="a reference without negative weights",
+            )
+        counts = rng.poisson(events.weights)
+        rows = np.flatnonzero(counts)
+        drawn.append(events.take(rows, counts[rows].astype(float)))
+        main[at] = counts.sum()
+    return Data(main, data.auxiliary, tuple(drawn))
 
 
 def _auxiliary_width(model: Model) -> tuple[Float[np.ndarray, " a"], Bool[np.ndarray, " a"]]:
@@ -245,18 +271,93 @@ def hypothesis_test_with_toys(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Refits:
+    """Some of the pseudo-experiments of a best fit."""
+
+    best: Fit
+    seed: int
+    number: int
+    count: int
+
+
+def _distances(piece: _Refits) -> tuple[list[float], dict[str, list[Distances]]]:
+    """Draw at the best fit, fit, and measure how far each that converged is from its own best fit."""
+    best, rng = piece.best, stream(piece.seed, "goodness", piece.number)
+    data = draw(best.model, best.theta, _piece_size(best.model), rng)[: piece.count]
+    fits = fit_many(best.model, data, best.theta, fixed=best.fixed)
+    good = np.flatnonzero(fits.converged)
+    statistics = [saturated(best.model, fits.theta[i], float(fits.value[i]), data[i]) for i in good]
+    found = {
+        look.channel.name: [look.distances(fits.theta[i], data[i].events[look.number]) for i in good]
+        for look in looks(best)
+    }
+    return statistics, found
+
+
+def _piece_size(model: Model) -> int:
+    """How many pseudo-experiments are in memory at a time."""
+    return _UNBINNED_PIECE if model.unbinned else PIECE
+
+
 def goodness_of_fit_with_toys(
     best: Fit, *, count: int = 1000, seed: int = 0, executor: Executor | None = None
 ) -> GoodnessOfFit:
-    """The p-value of the saturated goodness of fit from pseudo-experiments at the best fit."""
-    asymptotic = goodness_of_fit(best)
-    found = fit_toys(best.model, best.theta, count=count, seed=seed, name="goodness", executor=executor)[0]
-    values = 2 * found.value[found.converged]
+    """The p-values of goodness of fit from pseudo-experiments at the best fit, each of which is fitted itself.
+
+    The data count as one of them, so that no p-value is zero (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9
+    (2010) 39, eq. 2).
+
+    Args:
+        best: The best fit.
+        count: How many pseudo-experiments.
+        seed: The seed.
+        executor: Where to compute; here by default.
+
+    Raises:
+        InputError: If `count` is not positive.
+        WorkspaceError: If an unbinned channel has no reference.
+    """
+    if count < 1:
+        raise InputError(f"{count} pseudo-experiments", expected="at least 1")
+    asymptotic, size = goodness_of_fit(best), _piece_size(best.model)
+    pieces = [
+        _Refits(best, seed, number, min(size, count - begin)) for number, begin in enumerate(range(0, count, size))
+    ]
+    done: dict[int, tuple[list[float], dict[str, list[Distances]]]] = {}
+    with progress("goodness of fit", total=count, unit="toys") as advance:
+        for piece, found in map_unordered(executor or local_executor(1), _distances, pieces):
+            done[piece.number] = found
+            advance(piece.count, "")
+    each = [done[number] for number in sorted(done)]
+    values = [value for statistics, _ in each for value in statistics]
     return asymptotic.model_copy(
         update={
-            "p_value": float((values >= 2 * best.value).mean()),
+            "p_value": _tail(values, asymptotic.statistic),
             "method": "toys",
             "toys": count,
-            "toy_statistics": values.tolist(),
+            "toy_statistics": values,
+            "unbinned": {
+                name: _with_toys(one, [distances for _, found in each for distances in found[name]])
+                for name, one in asymptotic.unbinned.items()
+            },
         }
     )
+
+
+def _with_toys(found: UnbinnedGoodness, toys: Sequence[Distances]) -> UnbinnedGoodness:
+    statistics, energies = ([float(getattr(one, name)) for one in toys] for name in Distances._fields)
+    return found.model_copy(
+        update={
+            "p_value": _tail(statistics, found.statistic),
+            "energy_p_value": _tail(energies, found.energy),
+            "toy_statistics": statistics if found.statistic is not None else [],
+            "toy_energies": energies if found.energy is not None else [],
+        }
+    )
+
+
+def _tail(toys: Sequence[float], observed: float | None) -> float | None:
+    if observed is None:
+        return None
+    return float((1 + np.count_nonzero(np.asarray(toys) >= observed)) / (1 + len(toys)))

@@ -1,0 +1,1 @@
+"""Unbinned channels: events with a density that is learned."""
