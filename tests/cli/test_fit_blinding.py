@@ -45,6 +45,21 @@ def test_bestfit_is_shifted_and_nothing_else(fit, path, offset):
     assert blinded == open_
 
 
+def test_a_construction_is_what_is_expected(neyman, fit, path, tmp_path):
+    """Nothing of it depends on the data, nor on the offset, which critical values near a bound would tell."""
+    options = ("--points", 3, "--toys", 10)
+    blinded = fit("neyman", path, *options)
+    assert blinded["best"] == pytest.approx(1, abs=1e-4)
+    changed = json.loads(WS.read_text())
+    for each in changed["observations"]:
+        each["data"] = [2 * count for count in each["data"]]
+    path.write_text(json.dumps(changed))
+    assert fit("neyman", path, *options) == {**blinded, "workspace": fit("bestfit", path)["workspace"]}
+    assert "of what is expected at initial values" in neyman("fit", "neyman", path, *options).out
+    other = fit("neyman", path, "--parameter", "k", *options)
+    assert not other["blinded"]
+
+
 def test_the_offset_is_of_the_size_of_expected_errors_whatever_the_data(neyman, fit, path, tmp_path):
     scale = load_mark(path).parameters["mu"].scale
     neyman("fit", "asimov", WS, "--out", tmp_path / "asimov.json")

@@ -139,6 +139,20 @@ def test_goodness_of_fit_counts_degrees_of_freedom(fit):
     assert fit("gof", "--toys", 20, "--seed", 3)["toys"] == 20
 
 
+def test_neyman_construction(fit):
+    """It compares the profile with pseudo-experiments at the values of the scan."""
+    options = ("--parameter", "mu", "--range", 0, 4, "--points", 5)
+    found = fit("neyman", *options, "--toys", 40, "--seed", 3)
+    assert found["observed"] == pytest.approx(fit("scan", *options)["delta_twice_nll"], abs=1e-6)
+    assert found["asymptotic_critical"] == [1, 4]
+    assert found == fit("neyman", *options, "--toys", 40, "--seed", 3)
+    assert found["interval_68"]["lower"] < fit("bestfit")["parameters"]["mu"]["value"] < found["interval_68"]["upper"]
+    assert (found["toys"], found["seed"], found["statistic"]) == (40, 3, "t")
+    one_sided = fit("neyman", *options, "--toys", 20, "--one-sided")
+    assert (one_sided["statistic"], one_sided["interval_95"]["lower"]) == ("qtilde", None)
+    assert one_sided["observed"][0] == 0
+
+
 def test_toys_are_those_of_the_seed(fit):
     found = fit("toys", "--toys", 20, "--seed", 3, "--at", "mu=2")
     assert found == fit("toys", "--toys", 20, "--seed", 3, "--at", "mu=2")
@@ -269,6 +283,11 @@ def test_forty_parameters_are_enough(text, tmp_path):
         ("contour", ["--parameters", "mu", "k", "--points", 4], ["of 16 points"]),
         ("impacts", ["--group", "JES=jes"], ["mu = 1.76 ± 0.78", "impact up", "JES", "statistical"]),
         ("gof", [], ["degrees of freedom", "p-value, from χ²"]),
+        (
+            "neyman",
+            ["--points", 3, "--toys", 25],
+            ["68.3 %  error", "asymptotic", "from 25 pseudo-experiments at each"],
+        ),
         ("toys", ["--toys", 5], ["5 of 5 fits converged", "in 68 %"]),
     ],
 )

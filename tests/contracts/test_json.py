@@ -24,11 +24,13 @@ from neyman.likelihood.results import (
     GoodnessOfFit,
     HypothesisTest,
     Impacts,
+    NeymanConstruction,
     Scan,
     Significance,
     Toys,
     UpperLimit,
 )
+from neyman.likelihood.workspace.document import Document
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.results import CheckResult, Curve, InferenceResult, RunResult
 
@@ -44,6 +46,7 @@ FITS = {
     "gof": (GoodnessOfFit, [[], ["--toys", "20"]]),
     "impacts": (Impacts, [[], ["--group", "JES=jes"]]),
     "limit": (UpperLimit, [[]]),
+    "neyman": (NeymanConstruction, [["--points", "3", "--toys", "20"]]),
     "scan": (Scan, [["--points", "3"], ["--points", "3", "--stat-only"]]),
     "significance": (Significance, [[]]),
     "toys": (Toys, [["--toys", "5"]]),
@@ -170,6 +173,12 @@ def test_the_schema_of_the_config(neyman, job, config):
     found = neyman(job, "schema").out
     assert json.loads(found) == config.model_json_schema()
     agrees(SCHEMAS / f"{job}.json", found)
+
+
+def test_the_schema_of_workspaces(neyman):
+    found = neyman("fit", "schema", "--workspace").out
+    assert json.loads(found) == Document.model_json_schema()
+    agrees(SCHEMAS / "workspace.json", found)
 
 
 def test_the_schema_explains_every_key_and_allows_what_the_documents_show(neyman):

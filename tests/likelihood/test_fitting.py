@@ -59,7 +59,7 @@ def test_likelihood_that_is_zero_at_the_start_is_said(build):
 
 
 def test_step_to_where_the_likelihood_is_zero_is_taken_back(build):
-    """The first step would leave one bin with events and less than none expected; the answer is known: 1 + mu = 5/101."""
+    """The first step would leave a bin with events and less than none expected; the answer is 1 + mu = 5/101."""
     signal, background = ([100.0, 1.0], ("normfactor", "mu")), ([200.0, 1.0],)
     bounds = [{"name": "mu", "bounds": [[-10.0, 10.0]]}]
     fit = build({"SR": {"signal": signal, "background": background}}, {"SR": [0, 5]}, parameters=bounds).model().fit()

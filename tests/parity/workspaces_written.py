@@ -280,7 +280,9 @@ def large(channels=8, bins=6, systematics=24, seed=3):
                     modifiers.append(normsys(f"sys{k:02d}", 1 - shift * rng.uniform(-0.3, 1.3), 1 + shift))
                 elif rng.uniform() < 0.5:
                     tilt = rng.normal(0, 0.06) * np.linspace(-1, 1, bins)
-                    modifiers.append(histosys(f"sys{k:02d}", data * (1 - rng.uniform(-0.3, 1.3) * tilt), data * (1 + tilt)))
+                    modifiers.append(
+                        histosys(f"sys{k:02d}", data * (1 - rng.uniform(-0.3, 1.3) * tilt), data * (1 + tilt))
+                    )
             samples.append(sample(process, data.tolist(), *modifiers))
             total += data
         found[name], observed[name] = samples, rng.poisson(total * 1.03).astype(float).tolist()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neyman.cli import fit_report, fit_workspaces
-from neyman.cli.fit_options import Asked, At, Parameter, Seed, Workers, of_model
+from neyman.cli.fit_options import Asked, At, Limits, Parameter, Seed, Workers, of_model
 
 HELP = """Binned likelihood fits of workspaces in pyhf's JSON.
 
@@ -119,10 +119,7 @@ def scan(
     asked: Asked,
     *,
     parameter: Parameter = None,
-    limits: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--range", metavar="LOW HIGH", help="Default: three errors to both sides, within the bounds."),
-    ] = None,
+    limits: Limits = None,
     points: Annotated[int, typer.Option(min=2, max=10_000, help="How many values, evenly spaced.")] = 31,
     stat_only: Annotated[
         bool, typer.Option("--stat-only", help="Scan also with all constrained parameters held.")
@@ -196,7 +193,10 @@ def gof(
     seed: Seed = 0,
     workers: Workers = 1,
 ) -> None:
-    """Goodness of fit, against the saturated model.
+    """Goodness of fit, of bins and of unbinned channels.
+
+    Bins are compared with the saturated model, unbinned channels by how their events are distributed; with these, only
+    pseudo-experiments tell all p-values.
 
     Example: neyman fit gof ws.json --toys 1000
     """
@@ -212,6 +212,45 @@ def gof(
         return
     with local_executor(workers) as executor:
         opened.show(goodness_of_fit_with_toys(best, count=toys, seed=seed, executor=executor))
+
+
+@app.command()
+@of_model
+def neyman(
+    asked: Asked,
+    *,
+    parameter: Parameter = None,
+    limits: Limits = None,
+    points: Annotated[int, typer.Option(min=2, max=1000, help="How many values, evenly spaced.")] = 13,
+    toys: Annotated[int, typer.Option(min=1, help="Pseudo-experiments at each value.")] = 500,
+    one_sided: Annotated[bool, typer.Option("--one-sided", help="Upper limits, from q̃.")] = False,
+    seed: Seed = 0,
+    workers: Workers = 1,
+) -> None:
+    """Intervals for one parameter by pseudo-experiments.
+
+    For few events, and near bounds, where asymptotic intervals do not cover. Of a blinded parameter the intervals that
+    are expected at initial values are shown.
+
+    Example: neyman fit neyman ws.json --parameter mu --range 0 3 --points 13 --toys 500
+    """
+    from neyman.cli.fit_steps import OpenModel, construction_shown
+    from neyman.core.executors import local_executor
+
+    opened = OpenModel.of(asked)
+    with local_executor(workers) as executor:
+        opened.show(
+            construction_shown(
+                opened,
+                parameter,
+                limits,
+                points=points,
+                count=toys,
+                one_sided=one_sided,
+                seed=seed,
+                executor=executor,
+            )
+        )
 
 
 @app.command("toys")

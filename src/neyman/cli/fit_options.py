@@ -28,6 +28,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 Seed = Annotated[int, typer.Option(min=0, help="Seed of random numbers.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")]
 Parameter = Annotated[str | None, typer.Option(help="The parameter; by default the one of interest.")]
+Limits = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--range", metavar="LOW HIGH", help="Default: three errors to both sides, within the bounds."),
+]
 At = Annotated[
     list[str] | None,
     typer.Option("--at", metavar="NAME=VALUE", help="A parameter, if not at its initial value; may be repeated."),

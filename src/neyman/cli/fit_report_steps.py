@@ -17,6 +17,7 @@ from neyman.likelihood.workspace import Workspace
 from neyman.plots.style import Style
 
 RESULTS, REPORT, WORKSPACE, RECORD = "results.json", "report.html", "workspace.json", "build.json"
+LOG_RATIOS = "log_ratios.json"
 
 
 def report_step(asked: Asked, out: Path, *, style: Style) -> FitSummary:
@@ -33,13 +34,15 @@ def run_step(config: Path, out: Path, *, style: Style) -> FitSummary:
     job = FitConfig.load(config)
     told = {"config": job.model_dump(mode="json"), "style": style}
     with RunFolder(out, command="fit run", config=told, seed=0):
-        document, record = build(job, base=config.parent)
         path = out / WORKSPACE
-        Workspace.from_dict(document, where=str(path)).save(path)
+        document, record = build(job, base=config.parent, out=path)
+        Workspace.from_dict(document, where=str(path), folder=out).save(path)
         record.save(out / RECORD)
         typer.echo(f"{path}: built from {len(record.files)} files", err=True)
         opened = OpenModel.of(Asked(command="run", workspace=path))
-        variables = {region.Name: (region.Variable, list(region.Binning)) for region in job.Regions}
+        variables = {
+            each.Name: (each.Variable, list(each.Binning)) for each in job.Regions if each.Variable and each.Binning
+        }
         notes = [*record.warnings, *opened.workspace.warnings()]
         return _write(opened, out, notes=notes, style=style, variables=variables)
 
@@ -53,11 +56,17 @@ def _write(
     variables: dict[str, tuple[str, list[float]]] | None = None,
 ) -> FitSummary:
     from neyman.report.fit import fit_page
+    from neyman.report.log_ratios import log_ratios
     from neyman.report.page import save_page
 
     best = opened.best_to_profile()
-    summary = summarise(best, mark=opened.mark, notes=notes, variables=variables)
+    read = [note for channel in opened.model.unbinned for note in channel.notes]
+    summary = summarise(best, mark=opened.mark, notes=[*notes, *read], variables=variables)
     summary.save(out / RESULTS)
-    save_page(fit_page(summary, style=style), out / REPORT)
+    distributions = None
+    if opened.model.unbinned:
+        distributions = log_ratios(best, signals=summary.signals, hidden=summary.hidden)
+        distributions.save(out / LOG_RATIOS)
+    save_page(fit_page(summary, distributions=distributions, style=style), out / REPORT)
     typer.echo(f"{out / REPORT}: {summary.best.message}")
     return summary

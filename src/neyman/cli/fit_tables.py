@@ -8,12 +8,14 @@ from functools import singledispatch
 
 from neyman.likelihood.results import (
     BestFit,
+    ConstructedInterval,
     Contour,
     FitResult,
     GoodnessOfFit,
     HypothesisTest,
     Impacts,
     Interval,
+    NeymanConstruction,
     Number,
     Scan,
     Significance,
@@ -211,14 +213,74 @@ def _significance(result: Significance, most: int | None) -> str:
 @_describe.register(GoodnessOfFit)
 def _goodness(result: GoodnessOfFit, most: int | None) -> str:
     del most
-    how = f"from {result.toys} pseudo-experiments" if result.toys else "from χ²"
-    return table(
+    toys = f"from {result.toys} pseudo-experiments"
+    how = toys if result.toys else "which --toys tells" if result.unbinned else "from χ²"
+    text = table(
         [
             ("−2 ln L above the saturated model", number(result.statistic)),
             ("degrees of freedom", str(result.degrees_of_freedom)),
             (f"p-value, {how}", number(result.p_value)),
         ]
     )
+    for name, each in result.unbinned.items():
+        of = "the score" if each.summary == "score" else "the density"
+        rows = [
+            (f"χ² of a histogram of {of}", number(each.statistic)),
+            ("degrees of freedom", str(each.degrees_of_freedom)),
+            ("p-value, from χ², conservative", number(each.p_value_asymptotic)),
+            ("energy distance × events", number(each.energy)),
+        ]
+        if result.toys:
+            rows.insert(3, (f"p-value, {toys}", number(each.p_value)))
+            rows.append((f"p-value, {toys}", number(each.energy_p_value)))
+        text += f"\n{name}: how events are distributed, compared with {number(each.reference_size)} of reference\n"
+        text += table(rows)
+    return text
+
+
+@_describe.register(NeymanConstruction)
+def _construction(result: NeymanConstruction, most: int | None) -> str:
+    del most
+    rows = [
+        [result.parameter, "t" if result.statistic == "t" else "q̃", "68.3 %", "error", "95.4 %", "error", "p-value"]
+    ]
+    for i, value in enumerate(result.values):
+        numbers = (
+            result.observed[i],
+            result.critical_68[i],
+            result.critical_68_error[i],
+            result.critical_95[i],
+            result.critical_95_error[i],
+            result.p_values[i],
+        )
+        rows.append([number(value), *(rounded(each, 3) for each in numbers)])
+    rows.append(["asymptotic", "", *_apart(result.asymptotic_critical), ""])
+    ends = [("", "constructed", "asymptotic")]
+    for level, found, formula in (
+        ("68.3 %", result.interval_68, result.asymptotic_68),
+        ("95.4 %", result.interval_95, result.asymptotic_95),
+    ):
+        ends.append((level, _constructed(found), _constructed(formula)))
+    return (
+        table(rows)
+        + f"best {number(result.best)}\n"
+        + table(ends)
+        + f"from {result.toys} pseudo-experiments at each value, seed {result.seed}\n"
+        + ("" if not result.blinded else "of what is expected at initial values\n")
+    )
+
+
+def _apart(values: tuple[float, float]) -> list[str]:
+    return [rounded(values[0], 3), "", rounded(values[1], 3), ""]
+
+
+def _constructed(interval: ConstructedInterval) -> str:
+    """Both ends; one that is open is that of the range."""
+    ends = []
+    for end, error in ((interval.lower, interval.lower_error), (interval.upper, interval.upper_error)):
+        of_toys = f" ± {number(error, 2)}" if error is not None else ""
+        ends.append("open" if end is None else number(end) + of_toys)
+    return " to ".join(ends)
 
 
 @_describe.register(Toys)

@@ -37,7 +37,7 @@ LEVELS = (float(2 * norm.cdf(1) - 1), float(2 * norm.cdf(2) - 1))
 """68.3 % and 95.4 %: those of one and two standard deviations."""
 _UNBINNED_PIECE = 50  # each pseudo-experiment has all its events
 _REACH = 3.0
-_CLOSE = 1e-6
+_CLOSE, _VANISHING = 1e-6, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,17 +245,23 @@ class _Profile:
     ) -> ConstructedInterval:
         """Where the root of the statistic is below that of the critical value."""
         knots = np.unique(np.append(self.values, self.best))
-        limit = np.sqrt(critical)
-        gap = np.abs(np.interp(knots, self.values, self.root)) - np.interp(knots, self.values, limit)
-        gap[knots == self.best] = -np.interp(self.best, self.values, limit)
+        limit = np.interp(knots, self.values, np.sqrt(critical))
+        gap = np.where(knots == self.best, 0.0, np.abs(np.interp(knots, self.values, self.root))) - limit
         inside = np.flatnonzero(gap <= _CLOSE)
         first, last = int(inside[0]), int(inside[-1])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = (
-                np.full(len(knots), np.nan) if error is None else np.interp(knots, self.values, error / (2 * limit))
-            )
-        lower = (None, None) if first == 0 else _crossing(knots, gap, spread, first - 1, first)
-        upper = (None, None) if last == len(knots) - 1 else _crossing(knots, gap, spread, last + 1, last)
+        spread = np.full(len(knots), np.nan)
+        if error is not None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                spread = np.interp(knots, self.values, error) / (2 * limit)
+
+        def end(out: int, in_: int) -> tuple[float | None, float | None]:
+            if not 0 <= out < len(knots):
+                return None, None
+            # At μ = 0 both q̃ and its critical value vanish, and nothing tells where in between they part: the rejected
+            # value, which is on the safe side.
+            return (float(knots[out]), None) if limit[in_] < _VANISHING else _crossing(knots, gap, spread, out, in_)
+
+        lower, upper = end(first - 1, first), end(last + 1, last)
         return ConstructedInterval(
             level=level, lower=lower[0], upper=upper[0], lower_error=lower[1], upper_error=upper[1]
         )
@@ -264,13 +270,7 @@ class _Profile:
 def _crossing(
     knots: Float[np.ndarray, " n"], gap: Float[np.ndarray, " n"], spread: Float[np.ndarray, " n"], out: int, in_: int
 ) -> tuple[float, float | None]:
-    """Where the gap is zero between a rejected value and its accepted neighbour, with the error from `spread`.
-
-    At μ = 0 both q̃ and its critical value are zero, and nothing tells where in between they part: the rejected value is
-    the end then, which is on the safe side.
-    """
-    if gap[in_] > -_CLOSE:
-        return float(knots[out]), None
+    """Where the gap is zero between a rejected value and its accepted neighbour, with the error from `spread`."""
     slope = (gap[out] - gap[in_]) / (knots[out] - knots[in_])
     share = gap[out] / (gap[out] - gap[in_])
     error = abs(((1 - share) * spread[out] + share * spread[in_]) / slope)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
 from neyman.core.errors import require
 from neyman.likelihood.compilation import QUICK
-from neyman.likelihood.derivatives import derivatives
+from neyman.likelihood.derivatives import Derivatives, derivatives
 from neyman.likelihood.newton import Minimum, Problem, Unbinned
 from neyman.likelihood.precision import jax
 from neyman.likelihood.tables import Layout, Tables
@@ -20,9 +23,19 @@ _derivatives = jax.jit(derivatives, static_argnames="layout", compiler_options=Q
 _NOWHERE = 1e300
 """What Minuit is told where the likelihood is zero."""
 
+Value = Callable[[Float[np.ndarray, " p"]], float]
+Gradient = Callable[[Float[np.ndarray, " p"]], Float[np.ndarray, " p"]]
+
 
 def migrad(
-    tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned | None = None, *, tolerance: float = 1e-3
+    tables: Tables,
+    layout: Layout,
+    problem: Problem,
+    unbinned: Unbinned | None = None,
+    *,
+    tolerance: float = 1e-3,
+    strategy: Literal[0, 1, 2] = 1,
+    errors: Float[np.ndarray, " p"] | None = None,
 ) -> Minimum:
     """Minimise −ln L with Minuit.
 
@@ -32,42 +45,28 @@ def migrad(
         problem: What to minimise.
         unbinned: What unbinned channels add.
         tolerance: Minuit's; it stops at an estimated distance of 0.002 × 0.5 × `tolerance`.
+        strategy: Minuit's: 0 does without the Hessian, which takes most of the calls.
+        errors: How far to step at first, shape (P,); Minuit's choice by default.
 
     Raises:
         MissingDependencyError: If iminuit is not installed.
     """
     minuit = require("iminuit", job="fit")
 
-    def value(theta: Float[np.ndarray, " p"]) -> float:
-        found = float(_value(tables, layout, np.asarray(theta), problem.main, problem.auxiliary))
-        if unbinned is not None:
-            found += float(unbinned.pull(theta, curvature=False).value)
-        return found if np.isfinite(found) else _NOWHERE
-
-    def gradient(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
-        here = np.asarray(theta)
-        if unbinned is None:
-            return np.asarray(_gradient(tables, layout, here, problem.main, problem.auxiliary))
-        found = _derivatives(
-            tables,
-            layout,
-            here,
-            side=np.ones(len(here)),
-            main=problem.main,
-            auxiliary=problem.auxiliary,
-            pull=unbinned.pull(here, curvature=False),
-        )
-        return np.asarray(found.gradient)
-
+    value, gradient = (
+        _binned(tables, layout, problem) if unbinned is None else _joint(tables, layout, problem, unbinned)
+    )
     lower, upper = np.asarray(problem.lower), np.asarray(problem.upper)
     fixed = np.asarray(problem.fixed)
     start = np.where(fixed, problem.start, np.clip(problem.start, lower, upper))
     engine = minuit.Minuit(value, start, grad=gradient)
     engine.errordef = minuit.Minuit.LIKELIHOOD
     engine.tol = tolerance
-    engine.strategy = 1
+    engine.strategy = strategy
     engine.limits = list(zip(lower, upper, strict=True))
     engine.fixed = fixed.tolist()
+    if errors is not None:
+        engine.errors = np.where(np.isfinite(errors) & (errors > 0), errors, 0.1)
     engine.migrad(ncall=200_000)
     theta = np.array(engine.values)
     slope = gradient(theta)
@@ -75,3 +74,43 @@ def migrad(
     lowest = engine.fval if engine.fval < _NOWHERE else np.inf
     value_found, edm, steps = (np.asarray(each) for each in (lowest, engine.fmin.edm, engine.nfcn))
     return Minimum(theta, value_found, edm, steps, np.asarray(engine.valid), ~held)
+
+
+def _binned(tables: Tables, layout: Layout, problem: Problem) -> tuple[Value, Gradient]:
+    def value(theta: Float[np.ndarray, " p"]) -> float:
+        found = float(_value(tables, layout, np.asarray(theta), problem.main, problem.auxiliary))
+        return found if np.isfinite(found) else _NOWHERE
+
+    def gradient(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        return np.asarray(_gradient(tables, layout, np.asarray(theta), problem.main, problem.auxiliary))
+
+    return value, gradient
+
+
+def _joint(tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned) -> tuple[Value, Gradient]:
+    """With unbinned channels the gradient costs little more than the value; Minuit asks for both at the same point."""
+    last: dict[bytes, Derivatives] = {}
+
+    def look(theta: Float[np.ndarray, " p"]) -> Derivatives:
+        here = np.array(theta)
+        if here.tobytes() not in last:
+            last.clear()
+            last[here.tobytes()] = _derivatives(
+                tables,
+                layout,
+                here,
+                side=np.ones(len(here)),
+                main=problem.main,
+                auxiliary=problem.auxiliary,
+                pull=unbinned.pull(here, curvature=False),
+            )
+        return last[here.tobytes()]
+
+    def value(theta: Float[np.ndarray, " p"]) -> float:
+        found = float(look(theta).value)
+        return found if np.isfinite(found) else _NOWHERE
+
+    def gradient(theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        return np.asarray(look(theta).gradient)
+
+    return value, gradient

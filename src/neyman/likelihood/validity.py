@@ -25,8 +25,9 @@ from neyman.likelihood.results import UnbinnedCheck
 
 TOLERATED_DRIFT = 1e-3
 """Change of a density's integral that an un-normalised fit may show."""
-FEWEST, LARGEST_LOSS = 100.0, 0.2
+FEWEST, LARGEST_LOSS = 50.0, 0.2
 MISCALIBRATED = 0.02
+_LOOSE = 0.1  # Minuit then stops within 10⁻⁴, a tenth of what counts as another minimum
 
 
 def examined(found: Fit, *, start: Parameters | None = None) -> Fit:
@@ -39,7 +40,15 @@ def examined(found: Fit, *, start: Parameters | None = None) -> Fit:
     model, data = found.model, found.data
     fixed = {model.names[i]: float(found.theta[i]) for i in np.flatnonzero(found.fixed)}
     problem = make_problem(model, data, fixed=fixed, start=start)
-    second = migrad(model.tables, model.compiled.layout, problem, model.unbinned_terms(data))
+    second = migrad(
+        model.tables,
+        model.compiled.layout,
+        problem,
+        model.unbinned_terms(data),
+        tolerance=_LOOSE,
+        strategy=0,
+        errors=found.errors[model.compiled.order],
+    )
     difference = float(second.value) - found.value
     if difference < -DISAGREE:
         better = fit(model, data, fixed=fixed, start=model.restored(np.asarray(second.theta)))

@@ -78,7 +78,7 @@ class UnbinnedChannel:
         if not (found > 0).all():
             bad = self.samples[int(np.flatnonzero(~(found > 0))[0])]
             raise DataError(
-                f"channel '{self.name}': the density of '{bad}' integrates to {found.min():.3g} over the reference events",
+                f"channel '{self.name}': the density of '{bad}' integrates to {found.min():.3g} over the reference",
                 expected="more than zero",
                 hint="reference events without negative weights",
             )

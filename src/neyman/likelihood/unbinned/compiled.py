@@ -8,36 +8,80 @@ Blocks are divided into parts that do not depend on the number of threads; sums 
 is hence the same to the last bit however many threads there are: OMP_NUM_THREADS if that is set, else one per CPU.
 """
 
+# ruff: noqa: FBT001, PLR0912, PLR0917 - compiled functions take arrays one by one, by position, and are all loops
+
 from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, no_type_check
+from typing import Any, NamedTuple, TypeVar, cast, no_type_check
 
 import numba
 import numpy as np
 from jaxtyping import Float, Int
 
 from neyman.likelihood.unbinned.templates import Morphing, Templates
+from neyman.likelihood.unbinned.threads import share, threads_allowed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Values = Float[np.ndarray, "..."]
 Numbers = Int[np.ndarray, "..."]
 
 PARTS = 64
+_LARGEST = 2**22  # numbers in the sums of all parts, of which there are fewer if each has many
 # Numbers of events times pairs below which another thread costs more time than it saves.
 _WORTH_A_THREAD = 200_000
 
 
+class Table(NamedTuple):
+    """Events, and which pairs belong to which sample.
+
+    Attributes:
+        ratio: Of the templates.
+        varied: Of the templates.
+        weights: Of events, shape (M, B).
+        bounds: Where the pairs of each sample begin, and where the last ends, shape (S + 1,).
+        parameter: Systematic of each pair, shape (Q,).
+        edges: Where the blocks of each part begin, and where the last ends, shape (P + 1,).
+    """
+
+    ratio: Values
+    varied: Values
+    weights: Values
+    bounds: Numbers
+    parameter: Numbers
+    edges: Numbers
+
+
+class Moments(NamedTuple):
+    """Sums over the events of each part; an event has in each sample a share a.
+
+    Attributes:
+        totals: Σ a, shape (P, S).
+        slopes: Σ a q of each pair, shape (P, Q).
+        bends: Σ a h of each pair, shape (P, Q).
+        products: Σ a q q′ of each pair with those of its sample that come before it, shape (P, Q, most pairs of one).
+    """
+
+    totals: Values
+    slopes: Values
+    bends: Values
+    products: Values
+
+
 def _jit(*fastmath: str) -> Callable[[Function], Function]:
     """Numba's decorator. Not-a-number and infinity keep their meaning: `nnan` and `ninf` are never allowed."""
-    decorator: Callable[[Function], Function] = numba.njit(
-        nogil=True, cache=True, error_model="numpy", fastmath=set(fastmath)
-    )
-    return decorator
+
+    def decorate(function: Function) -> Function:
+        jit: Any = functools.partial(numba.njit, nogil=True, error_model="numpy", fastmath=set(fastmath))
+        try:
+            found = jit(cache=True)(function)
+        except RuntimeError:  # there is no folder that can be written to: it is compiled in every process
+            found = jit()(function)
+        return cast(Function, found)
+
+    return decorate
 
 
 _sums = _jit("reassoc", "contract", "arcp", "nsz")
@@ -97,9 +141,8 @@ def replace_by_log(x: Values) -> None:
 def _vary(
     varied: Values,
     m: int,
-    parameter: Numbers,
     low: int,
-    high: int,
+    parameter: Numbers,
     inside: Values,
     side: Numbers,
     distance: Values,
@@ -108,16 +151,15 @@ def _vary(
     exponent: Values,
     q: Values,
     h: Values,
-    base: int,
 ) -> None:
-    """Multiply the density of a sample in block m by the g of its pairs, low to high.
+    """Multiply the density of a sample in block m by the g of its pairs, `low` and those that follow.
 
-    q = g′/g and h = g″/g of pair j are left in row j − base.
+    q = g′/g and h = g″/g of these pairs are left in as many rows.
     """
     size = density.size
     outside = False
-    for j in range(low, high):
-        k, row = parameter[j], j - base
+    for row in range(parameter.size):
+        k, j = parameter[row], low + row
         if side[k] != 0:
             if not outside:
                 for i in range(size):
@@ -149,7 +191,7 @@ def _vary(
 
 @_sums
 @no_type_check
-def _settle(weights: Values, m: int, p: Values, effective: Values, inverse: Values, lowest: Values) -> int:
+def _settle(weights: Values, p: Values, effective: Values, inverse: Values, lowest: Values) -> int:
     """Find 1/p and replace p by ln p; events of no weight, or whose p is no density, get effective weight 0.
 
     Returns:
@@ -158,14 +200,14 @@ def _settle(weights: Values, m: int, p: Values, effective: Values, inverse: Valu
     refused = 0
     for i in range(p.size):
         x = p[i]
-        counts = weights[m, i] != 0.0
+        counts = weights[i] != 0.0
         fine = counts & (x >= _SMALLEST) & (x < np.inf)
         here = x if counts else np.inf
         low = lowest[i]
         lowest[i] = here if here < low else (low if here >= low else -np.inf)
         refused += counts & (not fine)
         p[i] = x if fine else 1.0
-        effective[i] = weights[m, i] if fine else 0.0
+        effective[i] = weights[i] if fine else 0.0
         inverse[i] = 1.0 / p[i]
     replace_by_log(p)
     return refused
@@ -173,110 +215,81 @@ def _settle(weights: Values, m: int, p: Values, effective: Values, inverse: Valu
 
 @_sums
 @no_type_check
-def _first_order(
-    density: Values,
-    q: Values,
-    weighted_inverse: Values,
-    coefficients: Values,
-    bounds: Numbers,
-    parameter: Numbers,
-    gradient: Values,
-) -> None:
-    samples, size = density.shape
-    for s in range(samples):
-        total = 0.0
-        for i in range(size):
-            density[s, i] *= weighted_inverse[i]
-            total += density[s, i]
-        gradient[s] += total
-        for j in range(bounds[s], bounds[s + 1]):
-            total = 0.0
-            for i in range(size):
-                total += density[s, i] * q[j, i]
-            gradient[samples + parameter[j]] += coefficients[s] * total
+def _add_products(x: Values, y: Values, target: Values) -> None:
+    """Add Σ_i x_ai y_bi, b ≤ a, to the target; what is added above the diagonal is of no use.
+
+    Two rows by two: loads are what takes time, and so there is one for each product, not two.
+    """
+    last = y.shape[0] - 1
+    for a in range(0, last + 1, 2):
+        next_a = min(a + 1, last)
+        for b in range(0, a + 1, 2):
+            next_b = min(b + 1, last)
+            t00, t01, t10, t11 = 0.0, 0.0, 0.0, 0.0
+            for i in range(x.shape[1]):
+                t00 += x[a, i] * y[b, i]
+                t01 += x[a, i] * y[next_b, i]
+                t10 += x[next_a, i] * y[b, i]
+                t11 += x[next_a, i] * y[next_b, i]
+            target[a, b] += t00
+            if next_a > a:
+                target[next_a, b] += t10
+            if next_b > b:
+                target[a, next_b] += t01
+            if next_a > a and next_b > b:
+                target[next_a, next_b] += t11
 
 
 @_sums
 @no_type_check
-def _second_order(
-    density: Values,
-    q: Values,
-    h: Values,
-    effective: Values,
-    inverse: Values,
-    coefficients: Values,
-    bounds: Numbers,
-    parameter: Numbers,
-    rows: Values,
-    share: Values,
-    spare: Values,
-    gradient: Values,
-    bend: Values,
-    outer: Values,
+def _add_slopes(share: Values, q: Values, slopes: Values) -> None:
+    """Add Σ a q of the pairs of a sample whose events have the shares a."""
+    for row in range(slopes.size):
+        slope = 0.0
+        for i in range(share.size):
+            slope += share[i] * q[row, i]
+        slopes[row] += slope
+
+
+@_sums
+@no_type_check
+def _add_bends(
+    share: Values, q: Values, h: Values, weighted: Values, slopes: Values, bends: Values, products: Values
 ) -> None:
-    samples, size = density.shape
-    for a in range(samples, rows.shape[0]):
-        for i in range(size):
-            rows[a, i] = 0.0
-    for s in range(samples):
-        c = coefficients[s]
-        total = 0.0
-        for i in range(size):
-            rows[s, i] = density[s, i] * inverse[i]
-            share[i] = effective[i] * rows[s, i]
-            total += share[i]
-        gradient[s] += total
-        for j in range(bounds[s], bounds[s + 1]):
-            at = samples + parameter[j]
-            total, own = 0.0, 0.0
-            for i in range(size):
-                spare[i] = share[i] * q[j, i]
-                rows[at, i] += c * rows[s, i] * q[j, i]
-                total += spare[i]
-                own += share[i] * h[j, i]
-            gradient[at] += c * total
-            bend[at, s] += total
-            bend[at, at] += c * own
-            for other in range(bounds[s], j):
-                total = 0.0
-                for i in range(size):
-                    total += spare[i] * q[other, i]
-                bend[at, samples + parameter[other]] += c * total
-    for a in range(rows.shape[0]):
-        for i in range(size):
-            spare[i] = effective[i] * rows[a, i]
-        for b in range(a + 1):
-            total = 0.0
-            for i in range(size):
-                total += spare[i] * rows[b, i]
-            outer[a, b] += total
+    """Add Σ a q, Σ a h and Σ a q q′. `weighted` is overwritten."""
+    for row in range(slopes.size):
+        slope, bend = 0.0, 0.0
+        for i in range(share.size):
+            weighted[row, i] = share[i] * q[row, i]
+            slope += share[i] * q[row, i]
+            bend += share[i] * h[row, i]
+        slopes[row] += slope
+        bends[row] += bend
+    _add_products(weighted, q, products)
 
 
 @_sums
 @no_type_check
 def _mixture_parts(
-    ratio: Values,
-    varied: Values,
-    weights: Values,
+    table: Table,
+    morphing: Morphing,
     coefficients: Values,
-    bounds: Numbers,
-    parameter: Numbers,
-    inside: Values,
-    side: Numbers,
-    distance: Values,
     curvature: bool,
-    edges: Numbers,
     first: int,
     last: int,
     scalars: Values,
-    gradient: Values,
-    bend: Values,
+    moments: Moments,
     outer: Values,
 ) -> None:
-    samples, size = ratio.shape[1], ratio.shape[2]
-    density, rows = np.empty((samples, size)), np.empty((gradient.shape[1], size))
-    q, h = np.empty((varied.shape[1], size)), np.empty((varied.shape[1] if curvature else 0, size))
-    p, effective, inverse, spare, lowest = np.empty(size), np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    ratio, varied, weights, bounds, parameter, edges = table
+    inside, side, distance = morphing
+    totals, slopes, bends, products = moments
+    pairs, samples, size = varied.shape[1], ratio.shape[1], ratio.shape[2]
+    q, h = np.empty((pairs, size)), np.empty((pairs if curvature else 0, size))
+    # Rows of u/p of samples, then of the pull of each systematic: the derivatives of ln p.
+    rows, weighted = np.empty((outer.shape[1], size)), np.empty((outer.shape[1], size))
+    p, effective, inverse = np.empty(size), np.empty(size), np.empty(size)
+    over, spare, lowest = np.empty(size), np.empty(size), np.empty(size)
     for part in range(first, last):
         value = 0.0
         for i in range(size):
@@ -285,97 +298,101 @@ def _mixture_parts(
             for i in range(size):
                 p[i] = 0.0
             for s in range(samples):
-                low, high, u = bounds[s], bounds[s + 1], density[s]
+                low, high, u, c = bounds[s], bounds[s + 1], rows[s], coefficients[s]
                 for i in range(size):
                     u[i] = ratio[m, s, i]
-                _vary(varied, m, parameter, low, high, inside, side, distance, curvature, u, spare, q, h, 0)
+                of_sample = parameter[low:high]
+                _vary(varied, m, low, of_sample, inside, side, distance, curvature, u, spare, q[low:high], h[low:high])
                 for i in range(size):
-                    p[i] += coefficients[s] * u[i]
-            scalars[part, 2] += _settle(weights, m, p, effective, inverse, lowest)
+                    p[i] += c * u[i]
+            scalars[part, 2] += _settle(weights[m], p, effective, inverse, lowest)
             for i in range(size):
                 value += effective[i] * p[i]
-            if curvature:
-                _second_order(
-                    density,
-                    q,
-                    h,
-                    effective,
-                    inverse,
-                    coefficients,
-                    bounds,
-                    parameter,
-                    rows,
-                    p,
-                    spare,
-                    gradient[part],
-                    bend[part],
-                    outer[part],
-                )
-            else:
+            for i in range(size):
+                over[i] = effective[i] * inverse[i]
+            for s in range(samples):
+                low, high = bounds[s], bounds[s + 1]
+                total = 0.0
                 for i in range(size):
-                    inverse[i] *= effective[i]
-                _first_order(density, q, inverse, coefficients, bounds, parameter, gradient[part])
-        scalars[part, 0] = value
+                    spare[i] = over[i] * rows[s, i]
+                    total += spare[i]
+                totals[part, s] += total
+                mine = slopes[part, low:high]
+                if curvature:
+                    _add_bends(
+                        spare, q[low:high], h[low:high], weighted, mine, bends[part, low:high], products[part, low:high]
+                    )
+                else:
+                    _add_slopes(spare, q[low:high], mine)
+            if not curvature:
+                continue
+            for row in range(rows.shape[0]):
+                for i in range(size):
+                    rows[row, i] = inverse[i] * rows[row, i] if row < samples else 0.0
+            for s in range(samples):
+                for j in range(bounds[s], bounds[s + 1]):
+                    row = samples + parameter[j]
+                    for i in range(size):
+                        rows[row, i] += coefficients[s] * rows[s, i] * q[j, i]
+            for row in range(rows.shape[0]):
+                for i in range(size):
+                    weighted[row, i] = effective[i] * rows[row, i]
+            _add_products(weighted, rows, outer[part])
         smallest = np.inf
         for i in range(size):
             smallest = min(smallest, lowest[i])
-        scalars[part, 1] = smallest
+        scalars[part, 0], scalars[part, 1] = value, smallest
 
 
 @_sums
 @no_type_check
 def _expectation_parts(
-    ratio: Values,
-    varied: Values,
-    weights: Values,
-    bounds: Numbers,
-    parameter: Numbers,
-    inside: Values,
-    side: Numbers,
-    distance: Values,
-    curvature: bool,
-    edges: Numbers,
-    first: int,
-    last: int,
-    value: Values,
-    gradient: Values,
-    hessian: Values,
+    table: Table, morphing: Morphing, curvature: bool, first: int, last: int, moments: Moments
 ) -> None:
-    samples, size = ratio.shape[1], ratio.shape[2]
-    most = 0
-    for s in range(samples):
-        most = max(most, bounds[s + 1] - bounds[s])
-    q, h = np.empty((most, size)), np.empty((most if curvature else 0, size))
-    density, spare = np.empty(size), np.empty(size)
+    ratio, varied, weights, bounds, parameter, edges = table
+    inside, side, distance = morphing
+    totals, slopes, bends, products = moments
+    size, most = ratio.shape[2], products.shape[2]
+    share, spare = np.empty(size), np.empty(size)
+    q, h, weighted = np.empty((most, size)), np.empty((most, size)), np.empty((most, size))
     for part in range(first, last):
         for m in range(edges[part], edges[part + 1]):
-            for s in range(samples):
+            for s in range(ratio.shape[1]):
                 low, high = bounds[s], bounds[s + 1]
                 for i in range(size):
-                    density[i] = weights[m, i] * ratio[m, s, i]
-                _vary(varied, m, parameter, low, high, inside, side, distance, curvature, density, spare, q, h, low)
+                    share[i] = weights[m, i] * ratio[m, s, i]
+                of_sample, mine = parameter[low:high], slopes[part, low:high]
+                _vary(varied, m, low, of_sample, inside, side, distance, curvature, share, spare, q, h)
                 total = 0.0
                 for i in range(size):
-                    total += density[i]
-                value[part, s] += total
-                for j in range(high - low):
-                    k = parameter[low + j]
-                    total = 0.0
-                    for i in range(size):
-                        spare[i] = density[i] * q[j, i]
-                        total += spare[i]
-                    gradient[part, s, k] += total
-                    if not curvature:
-                        continue
-                    total = 0.0
-                    for i in range(size):
-                        total += density[i] * h[j, i]
-                    hessian[part, s, k, k] += total
-                    for other in range(j):
-                        total = 0.0
-                        for i in range(size):
-                            total += spare[i] * q[other, i]
-                        hessian[part, s, k, parameter[low + other]] += total
+                    total += share[i]
+                totals[part, s] += total
+                if curvature:
+                    _add_bends(
+                        share, q[: high - low], h, weighted, mine, bends[part, low:high], products[part, low:high]
+                    )
+                else:
+                    _add_slopes(share, q, mine)
+
+
+@_exact
+@no_type_check
+def _collect(table: Table, moments: Moments, curvature: bool, totals: Values, first: Values, second: Values) -> None:
+    """Add up the parts, in order: Σ a u of each sample, with first and second derivatives in α."""
+    for part in range(moments.totals.shape[0]):
+        for s in range(totals.size):
+            low = table.bounds[s]
+            totals[s] += moments.totals[part, s]
+            for j in range(low, table.bounds[s + 1]):
+                k = table.parameter[j]
+                first[s, k] += moments.slopes[part, j]
+                if not curvature:
+                    continue
+                second[s, k, k] += moments.bends[part, j]
+                for other in range(low, j):
+                    product = moments.products[part, j, other - low]
+                    second[s, k, table.parameter[other]] += product
+                    second[s, table.parameter[other], k] += product
 
 
 def mixture(
@@ -387,118 +404,65 @@ def mixture(
     curvature: bool,
 ) -> tuple[float, float, int, Values, Values, Values]:
     """Sums of `sums.mixture`: value, lowest p, number of events whose p is no density, gradient, bend, outer."""
-    edges = _edges(len(templates.ratio))
-    parts, size = len(edges) - 1, len(coefficients) + len(alpha)
-    side = size if curvature else 0
-    scalars, gradient = np.zeros((parts, 3)), np.zeros((parts, size))
-    bend, outer = np.zeros((parts, side, side)), np.zeros((parts, side, side))
+    samples, size = len(coefficients), len(coefficients) + len(alpha)
+    table, moments, parts = _prepared(templates, weights)
+    morphing, scalars, outer = Morphing.at(alpha), np.zeros((parts, 3)), np.zeros((parts, size, size))
 
     def work(first: int, last: int) -> None:
-        _mixture_parts(
-            templates.ratio,
-            templates.varied,
-            weights,
-            coefficients,
-            _bounds(templates),
-            templates.pair_parameter,
-            *Morphing.at(alpha),
-            curvature,
-            edges,
-            first,
-            last,
-            scalars,
-            gradient,
-            bend,
-            outer,
-        )
+        _mixture_parts(table, morphing, coefficients, curvature, first, last, scalars, moments, outer)
 
-    _share(work, parts, templates)
-    value, _, refused = scalars.sum(0)
-    lowest = scalars[:, 1].min(initial=np.inf)
-    matrices = (_whole(bend.sum(0)), _whole(outer.sum(0))) if curvature else np.zeros((2, size, size))
-    return float(value), float(lowest), int(refused), gradient.sum(0), *matrices
+    share(work, parts, threads=_threads(templates))
+    totals, first, second = _collected(templates, table, moments, curvature=curvature)
+    with np.errstate(invalid="ignore"):  # which they are where p is no density; who calls is told how often
+        gradient = np.concatenate([totals, coefficients @ first])
+    bend, square = np.zeros((size, size)), np.zeros((size, size))
+    if curvature:
+        bend[:samples, samples:], bend[samples:, :samples] = first, first.T
+        bend[samples:, samples:] = np.einsum("s,skl->kl", coefficients, second)
+        lower = np.tril(outer.sum(0), -1)
+        square = lower + lower.T
+        np.fill_diagonal(square, np.einsum("pnn->n", outer))
+    lowest = float(scalars[:, 1].min(initial=np.inf))
+    return float(scalars[:, 0].sum()), lowest, int(scalars[:, 2].sum()), gradient, bend, square
 
 
 def expectations(
     templates: Templates, weights: Float[np.ndarray, "m b"], alpha: Float[np.ndarray, " k"], *, curvature: bool
 ) -> tuple[Values, Values, Values]:
     """Sums of `sums.expectations`: value, gradient, Hessian."""
-    edges = _edges(len(templates.ratio))
-    parts, samples, size = len(edges) - 1, templates.ratio.shape[1], len(alpha)
-    side = size if curvature else 0
-    value, gradient = np.zeros((parts, samples)), np.zeros((parts, samples, size))
-    hessian = np.zeros((parts, samples, side, side))
+    table, moments, parts = _prepared(templates, weights)
+    morphing = Morphing.at(alpha)
 
     def work(first: int, last: int) -> None:
-        _expectation_parts(
-            templates.ratio,
-            templates.varied,
-            weights,
-            _bounds(templates),
-            templates.pair_parameter,
-            *Morphing.at(alpha),
-            curvature,
-            edges,
-            first,
-            last,
-            value,
-            gradient,
-            hessian,
-        )
+        _expectation_parts(table, morphing, curvature, first, last, moments)
 
-    _share(work, parts, templates)
-    whole = _whole(hessian.sum(0)) if curvature else np.zeros((samples, size, size))
-    return value.sum(0), gradient.sum(0), whole
+    share(work, parts, threads=_threads(templates))
+    return _collected(templates, table, moments, curvature=curvature)
 
 
-def _whole(lower: Values) -> Values:
-    """The symmetric matrices of which the lower triangles are given."""
-    return lower + np.tril(lower, -1).swapaxes(-1, -2)
+def _prepared(templates: Templates, weights: Float[np.ndarray, "m b"]) -> tuple[Table, Moments, int]:
+    """What is read, what is written, and the number of parts. That depends on nothing but sizes."""
+    blocks, samples, _ = templates.ratio.shape
+    pairs = len(templates.pair_sample)
+    bounds = templates.bounds
+    most = int((bounds[1:] - bounds[:-1]).max())
+    numbers = pairs * most + (samples + templates.parameters) ** 2
+    parts = min(blocks, PARTS, max(_LARGEST // numbers, 8))
+    edges = np.arange(parts + 1) * blocks // max(parts, 1)
+    table = Table(templates.ratio, templates.varied, weights, bounds, templates.pair_parameter, edges)
+    shapes = (parts, samples), (parts, pairs), (parts, pairs), (parts, pairs, most)
+    return table, Moments(*map(np.zeros, shapes)), parts
 
 
-def _bounds(templates: Templates) -> Numbers:
-    """Where the pairs of each sample begin, and where the last ends, shape (S + 1,)."""
-    return np.searchsorted(templates.pair_sample, np.arange(templates.ratio.shape[1] + 1))
+def _threads(templates: Templates) -> int:
+    pairs = templates.events * len(templates.pair_sample)
+    return min(threads_allowed(), 1 + pairs // _WORTH_A_THREAD)
 
 
-def _edges(blocks: int) -> Numbers:
-    """Where parts begin, and where the last ends."""
-    parts = min(blocks, PARTS)
-    return np.arange(parts + 1) * blocks // max(parts, 1)
-
-
-def _share(work: Callable[[int, int], None], parts: int, templates: Templates) -> None:
-    """Do all parts, in threads where that pays. Each thread takes some at a time, lest the slowest is waited for."""
-    pairs = templates.events * max(len(templates.pair_sample), 1)
-    threads = min(threads_allowed(), parts, 1 + pairs // _WORTH_A_THREAD)
-    if threads <= 1:
-        work(0, parts)
-        return
-    pieces = min(4 * threads, parts)
-    cuts = [parts * piece // pieces for piece in range(pieces + 1)]
-    queue = iter(zip(cuts[:-1], cuts[1:], strict=True))
-
-    def drain() -> None:
-        for first, last in queue:
-            work(first, last)
-
-    waiting = [_pool(os.getpid(), threads - 1).submit(drain) for _ in range(threads - 1)]
-    drain()
-    for one in waiting:
-        one.result()
-
-
-def threads_allowed() -> int:
-    """OMP_NUM_THREADS if it is set, else the number of CPUs that this process may use."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@functools.cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """One pool for each process: threads do not survive a fork."""
-    return ThreadPoolExecutor(threads, thread_name_prefix=f"neyman-sums-{process}")
+def _collected(
+    templates: Templates, table: Table, moments: Moments, *, curvature: bool
+) -> tuple[Values, Values, Values]:
+    samples, size = templates.ratio.shape[1], templates.parameters
+    found = np.zeros(samples), np.zeros((samples, size)), np.zeros((samples, size, size))
+    _collect(table, moments, curvature, *found)
+    return found

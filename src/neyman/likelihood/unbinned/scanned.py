@@ -47,7 +47,10 @@ class Layout(NamedTuple):
     @property
     def columns(self) -> Float[np.ndarray, "q k"]:
         """One where a systematic is that of a pair, else zero."""
-        return np.equal.outer(np.array(self.parameter, int), np.arange(self.parameters)).astype(float)
+        found: Float[np.ndarray, "q k"] = (
+            np.equal.outer(np.array(self.parameter, int), np.arange(self.parameters)) * 1.0
+        )
+        return found
 
 
 class Resident(NamedTuple):
@@ -67,11 +70,11 @@ class _Weights(NamedTuple):
 
 
 class _Densities(NamedTuple):
-    """u of samples, and g′/g and g″/g of pairs, in a group of blocks."""
+    """u of samples, shape (M, S, B), with g′/g and g″/g of pairs, shape (M, Q, B), in a group of M blocks."""
 
-    u: Float[Array, "m s b"]
-    q: Float[Array, "m q b"]
-    h: Float[Array, "m q b"]
+    u: Floats
+    q: Array
+    h: Array
 
 
 _on_device: weakref.WeakKeyDictionary[Templates, Resident] = weakref.WeakKeyDictionary()
@@ -84,12 +87,14 @@ def resident(templates: Templates) -> Resident:
         many = (_GROUP_ON_CPU if jax.default_backend() == "cpu" else _GROUP) // (size * max(pairs, 1))
         group = max(min(many, blocks), 1)
         layout = Layout(
-            tuple(np.searchsorted(templates.pair_sample, np.arange(templates.ratio.shape[1] + 1)).tolist()),
+            tuple(templates.bounds.tolist()),
             tuple(templates.pair_parameter.tolist()),
             templates.parameters,
         )
         _on_device[templates] = Resident(
-            _grouped(templates.ratio, group, templates.ratio), _grouped(templates.varied, group, templates.varied), layout
+            _grouped(templates.ratio, group, templates.ratio),
+            _grouped(templates.varied, group, templates.varied),
+            layout,
         )
     return _on_device[templates]
 
@@ -148,7 +153,7 @@ def _mixture(
     of_pairs, c_of_pairs = _of_pairs(layout, morphing), jnp.asarray(c)[layout.owner]
     size = len(c) + layout.parameters
 
-    def step(carry: tuple[Array, ...], group: tuple[Array, Array, Array]) -> tuple[tuple[Array, ...], None]:
+    def step(carry: tuple[Array, ...], group: tuple[Floats, Floats, Floats]) -> tuple[tuple[Array, ...], None]:
         at, w = _densities(layout, *group[:2], of_pairs), group[2]
         p = jnp.einsum("s,msb->mb", c, at.u)
         counts = w != 0
@@ -171,8 +176,14 @@ def _mixture(
         lowest = jnp.where(counts, jnp.where(jnp.isnan(p), -jnp.inf, p), jnp.inf).min()
         return (jnp.minimum(carry[0], lowest), *(old + new for old, new in zip(carry[1:], found, strict=True))), None
 
-    start = (jnp.inf, 0.0, 0, jnp.zeros(size), *[jnp.zeros((size, size))] * (2 * curvature))
-    sums: tuple[Array, ...] = jax.lax.scan(step, jax.tree.map(jnp.asarray, start), (ratio, varied, weights))[0]
+    start = (
+        jnp.array(jnp.inf),
+        jnp.array(0.0),
+        jnp.array(0),
+        jnp.zeros(size),
+        *[jnp.zeros((size, size))] * (2 * curvature),
+    )
+    sums: tuple[Array, ...] = jax.lax.scan(step, start, (ratio, varied, weights))[0]
     return sums
 
 
@@ -182,7 +193,7 @@ def _expectations(
 ) -> tuple[Array, ...]:
     of_pairs, samples, size = _of_pairs(layout, morphing), len(layout.bounds) - 1, layout.parameters
 
-    def step(carry: tuple[Array, ...], group: tuple[Array, Array, Array]) -> tuple[tuple[Array, ...], None]:
+    def step(carry: tuple[Array, ...], group: tuple[Floats, Floats, Floats]) -> tuple[tuple[Array, ...], None]:
         at = _densities(layout, *group[:2], of_pairs)
         weighted = group[2][:, None] * at.u
         found = [weighted.sum((0, 2)), *(_bends(layout, weighted, at) if curvature else [])]
@@ -202,7 +213,7 @@ def _of_pairs(layout: Layout, morphing: Morphing) -> _Weights:
     return _Weights(inside[:, parameter, :, None], side[parameter, None], distance[parameter, None])
 
 
-def _densities(layout: Layout, ratio: Array, varied: Array, of_pairs: _Weights) -> _Densities:
+def _densities(layout: Layout, ratio: Floats, varied: Floats, of_pairs: _Weights) -> _Densities:
     u, log_u, d, log_d = (varied[:, :, row].astype(float) for row in range(4))
     inside, side, distance = of_pairs
 
@@ -226,15 +237,13 @@ def _densities(layout: Layout, ratio: Array, varied: Array, of_pairs: _Weights) 
     return _Densities(ratio * products, q, h)
 
 
-def _slopes(layout: Layout, weighted: Array, at: _Densities) -> Float[Array, " q"]:
+def _slopes(layout: Layout, weighted: Floats, at: _Densities) -> Float[Array, " q"]:
     """Σ a u q of each pair, with densities a u that carry their weights."""
     found: Array = jnp.einsum("mqb,mqb->q", weighted[:, layout.owner], at.q)
     return found
 
 
-def _bends(
-    layout: Layout, weighted: Array, at: _Densities
-) -> tuple[Float[Array, "s k"], Float[Array, "s k k"]]:
+def _bends(layout: Layout, weighted: Floats, at: _Densities) -> tuple[Float[Array, "s k"], Float[Array, "s k k"]]:
     """First and second derivatives in α of Σ a u of each sample, with densities a u that carry their weights."""
     first, second = [], []
     for s, span in enumerate(layout.spans):

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neyman.core.errors import DataError
-from neyman.likelihood.unbinned.templates import Templates
+from neyman.likelihood.unbinned.templates import Templates, Values
 
 Kernel = Literal["compiled", "scanned"]
 
@@ -89,8 +89,8 @@ def mixture(
         >>> templates = Templates.build(ratios, [], [], [], [], parameters=0)
         >>> c, w = np.array([1.0, 0.5]), templates.pack(np.ones(2))
         >>> found = mixture(templates, w, c, np.zeros(0), curvature=False, kernel="compiled")
-        >>> found.value - np.log(2.5 * 2.5), found.lowest
-        (0.0, 2.5)
+        >>> round(np.exp(found.value), 9), found.lowest
+        (np.float64(6.25), 2.5)
     """
     weights = _shaped(weights, (len(templates.ratio), templates.ratio.shape[2]), "packed weights")
     coefficients = _shaped(coefficients, (templates.ratio.shape[1],), "coefficients")
@@ -137,7 +137,7 @@ def expectations(
     return Expectations(*scanned.expectations(templates, weights, alpha, curvature=curvature))
 
 
-def _shaped(values: Float[np.ndarray, "..."], shape: tuple[int, ...], what: str) -> Float[np.ndarray, "..."]:
+def _shaped(values: Values, shape: tuple[int, ...], what: str) -> Values:
     """Contiguous, in double precision. Compiled code reads what is there, whatever the shape: it is checked here."""
     if values.shape != shape:
         raise DataError(f"{what} of shape {values.shape}", expected=f"shape {shape}")

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Integer, Shaped
+from jaxtyping import Float, Int, Integer
 
 from neyman.core.errors import DataError
 
@@ -25,6 +26,7 @@ from neyman.core.errors import DataError
 _AT_ONCE = 32_768
 _ALIGNMENT = 64
 
+Values = Float[np.ndarray, "..."]
 Storage = type[np.float64] | type[np.float32]
 
 
@@ -49,26 +51,27 @@ class Morphing(NamedTuple):
             >>> Morphing.at(np.array([0.0, 0.5, -2.0])).side
             array([ 0,  0, -1])
         """
-        power = np.arange(7.0)
-        falling = np.stack([np.ones(7), power, power * (power - 1)])
-        # Derivatives of α⁰ to α⁶ at α, shape (3, K, 7). 0⁰ is 1; what would be a negative power has the factor 0.
-        powers = falling[:, None] * alpha[:, None] ** np.maximum(power - np.arange(3.0)[:, None], 0)[:, None]
-        e = powers[..., 1:] @ _MATCH
-        constant = powers[..., :1] - e[..., :1] - e[..., 1:2]
-        inside = np.concatenate([constant, e[..., :3], -e[..., 3:4], e[..., 4:]], axis=-1)
-        distance = np.abs(alpha)
-        return cls(inside, np.where(distance >= 1, np.sign(alpha), 0).astype(np.int64), distance)
+        powers = np.minimum(np.maximum(alpha, -1.0), 1.0)[:, None] ** _POWERS
+        return cls(powers @ _INSIDE, 1 * (alpha >= 1) - (alpha <= -1), np.abs(alpha))
 
 
-def _match() -> Float[np.ndarray, "6 6"]:
+def _inside() -> Float[np.ndarray, "3 7 7"]:
+    """From powers of α, 0 to 6, to what multiplies 1, u, d, … in g, g′ and g″."""
     power = np.arange(1.0, 7.0)
     sign = (-1) ** power
     slope, curvature = power, power * (power - 1)
-    return np.linalg.inv(np.stack([power**0, sign, slope, -sign * slope, curvature, sign * curvature]))
+    # What the polynomial, and its first two derivatives, must be at α = ±1 gives the coefficients of α to α⁶.
+    match = np.linalg.inv(np.stack([power**0, sign, slope, -sign * slope, curvature, sign * curvature]))
+    value = np.zeros((7, 7))
+    value[0, 0] = 1.0
+    value[1:, 1:] = match * [1, 1, 1, -1, 1, 1]
+    value[1:, 0] = -match[:, 0] - match[:, 1]
+    derivative = np.diag(power, 1)  # of αⁿ, in powers of α
+    return np.stack([value, derivative @ value, derivative @ derivative @ value])
 
 
-# From what the polynomial must meet at α = ±1 to its coefficients of α to α⁶.
-_MATCH = _match()
+_INSIDE = _inside()
+_POWERS = np.arange(7.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +99,9 @@ class Templates:
     @classmethod
     def build(
         cls,
-        log_ratio: Float[np.ndarray, "s n"] | Sequence[Float[np.ndarray, "..."]],
-        hi: Sequence[Float[np.ndarray, "..."]],
-        lo: Sequence[Float[np.ndarray, "..."]],
+        log_ratio: Float[np.ndarray, "s n"] | Sequence[Values],
+        hi: Sequence[Values],
+        lo: Sequence[Values],
         pair_sample: Sequence[int] | Integer[np.ndarray, " q"],
         pair_parameter: Sequence[int] | Integer[np.ndarray, " q"],
         *,
@@ -142,6 +145,11 @@ class Templates:
                 _fill(logs, varied[:, q, row + 1], varied[:, q, row], events, where)
         sample, parameter = np.array([pairs[pair] for pair in order], np.int64).reshape(-1, 2).T.copy()
         return cls(ratio, varied, sample, parameter, parameters, events)
+
+    @cached_property
+    def bounds(self) -> Int[np.ndarray, " s1"]:
+        """Where the pairs of each sample begin, and where the last ends, shape (S + 1,)."""
+        return np.searchsorted(self.pair_sample, np.arange(self.ratio.shape[1] + 1))
 
     def pack(self, weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, "m b"]:
         """Weights of events in blocks, in double precision; what fills up the last block weighs nothing.
@@ -188,10 +196,13 @@ _UNVARIED = np.array([[1.0], [0.0], [1.0], [0.0]])
 
 def _factor(varied: Float[np.ndarray, "m 4 b"], morphing: Morphing, k: int) -> Float[np.ndarray, "m b"]:
     u, log_u, d, log_d = varied.swapaxes(0, 1)
+    found: Values
     if morphing.side[k]:
-        return np.exp(morphing.distance[k] * (log_u if morphing.side[k] > 0 else log_d))
+        found = np.exp(morphing.distance[k] * (log_u if morphing.side[k] > 0 else log_d))
+        return found
     one, bu, bd, blu, bld, bllu, blld = morphing.inside[0, k]
-    return one + u * (bu + log_u * (blu + log_u * bllu)) + d * (bd + log_d * (bld + log_d * blld))
+    found = one + u * (bu + log_u * (blu + log_u * bllu)) + d * (bd + log_d * (bld + log_d * blld))
+    return found
 
 
 def _pairs(
@@ -216,7 +227,7 @@ def _pairs(
 
 
 def _fill(
-    logs: Float[np.ndarray, "..."],
+    logs: Values,
     log_target: Float[np.ndarray, "m b"] | None,
     target: Float[np.ndarray, "m b"],
     events: int,
@@ -237,7 +248,7 @@ def _fill(
             log_target[blocks] = padded
 
 
-def _same_length(values: Shaped[np.ndarray, "..."], events: int, where: str) -> None:
+def _same_length(values: Values, events: int, where: str) -> None:
     if values.shape != (events,):
         raise DataError(f"shape {values.shape}", where=where, expected=f"({events},), one number for each event")
 
@@ -260,7 +271,7 @@ def _pieces(blocks: int, at_once: int) -> Iterator[slice]:
         yield slice(start, min(start + at_once, blocks))
 
 
-def _aligned(shape: tuple[int, ...], dtype: Storage) -> Float[np.ndarray, "..."]:
+def _aligned(shape: tuple[int, ...], dtype: Storage) -> Values:
     """An array that starts at a cache line, as loads of whole vectors like it."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.empty(size + _ALIGNMENT, np.uint8)

@@ -44,4 +44,5 @@ def _pairs(channel: Item) -> Iterator[Item]:
         yield sample["log_ratio"]
         for modifier in sample["modifiers"]:
             if modifier["type"] == "normplusshape":
-                yield from (modifier["data"][key] for key in ("hi_log_ratio", "lo_log_ratio") if key in modifier["data"])
+                data = modifier["data"]
+                yield from (data[key] for key in ("hi_log_ratio", "lo_log_ratio") if key in data)
