@@ -135,7 +135,7 @@ def derivatives(
     expected = 1 / jnp.maximum(jnp.asarray(rate), _FEWEST)
     slopes = _Slopes(first, jnp.where(exact, first, 0.0)[None], jnp.where(exact, second, expected))
     if pull is not None:
-        slopes = _pulled(tables, slopes, pull, exact)
+        slopes = _pulled(tables, slopes, pull, exact=exact)
         penalty = penalty + pull.value
     growth = _growth(tables, layout, theta, found)
     gradient = gradient.at[:k].add(growth.jacobian @ first)
@@ -163,7 +163,7 @@ def derivatives(
     return Derivatives(value.sum() + penalty, gradient, columns, stiffness[layout.dense :])
 
 
-def _pulled(tables: Tables, slopes: _Slopes, pull: Pull, exact: Bool[Array, ""] | bool) -> _Slopes:
+def _pulled(tables: Tables, slopes: _Slopes, pull: Pull, *, exact: Bool[Array, ""] | bool) -> _Slopes:
     """Slopes that hold for unbinned channels as well, where each sample has its own."""
     at = tables.unbinned
     bend = jnp.broadcast_to(slopes.bend, tables.nominal.shape)

@@ -198,10 +198,12 @@ def test_the_density_may_vanish_exactly(kernel):
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_what_is_not_a_number_is_never_a_likelihood(kernel, wrong):
     case = Case(20, 2, 2, 1, 16)
-    assert case.mixture(kernel, curvature=False, c=[wrong, 1.0]).value == -np.inf
-    assert case.mixture(kernel, curvature=False, c=[wrong, 1.0]).lowest in (-np.inf, np.inf)
-    assert case.mixture(kernel, curvature=False, alpha=[np.nan, 0.0]).value == -np.inf
-    assert case.mixture(kernel, curvature=False, alpha=[np.nan, 0.0]).lowest == -np.inf
+    found = case.mixture(kernel, c=[wrong, 1.0])
+    assert found.value == -np.inf
+    assert found.lowest == (np.inf if wrong > 0 else -np.inf)
+    found = case.mixture(kernel, alpha=[np.nan, 0.0])
+    assert (found.value, found.lowest) == (-np.inf, -np.inf)
+    assert not np.concatenate([found.gradient, found.bend.ravel(), found.outer.ravel()]).any()
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

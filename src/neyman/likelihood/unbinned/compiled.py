@@ -412,18 +412,18 @@ def mixture(
         _mixture_parts(table, morphing, coefficients, curvature, first, last, scalars, moments, outer)
 
     share(work, parts, threads=_threads(templates))
-    totals, first, second = _collected(templates, table, moments, curvature=curvature)
-    with np.errstate(invalid="ignore"):  # which they are where p is no density; who calls is told how often
-        gradient = np.concatenate([totals, coefficients @ first])
+    lowest, refused = float(scalars[:, 1].min(initial=np.inf)), int(scalars[:, 2].sum())
     bend, square = np.zeros((size, size)), np.zeros((size, size))
+    if refused:
+        return -np.inf, lowest, refused, np.zeros(size), bend, square
+    totals, first, second = _collected(templates, table, moments, curvature=curvature)
     if curvature:
         bend[:samples, samples:], bend[samples:, :samples] = first, first.T
         bend[samples:, samples:] = np.einsum("s,skl->kl", coefficients, second)
         lower = np.tril(outer.sum(0), -1)
         square = lower + lower.T
         np.fill_diagonal(square, np.einsum("pnn->n", outer))
-    lowest = float(scalars[:, 1].min(initial=np.inf))
-    return float(scalars[:, 0].sum()), lowest, int(scalars[:, 2].sum()), gradient, bend, square
+    return float(scalars[:, 0].sum()), lowest, 0, np.concatenate([totals, coefficients @ first]), bend, square
 
 
 def expectations(
