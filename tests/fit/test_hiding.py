@@ -14,7 +14,6 @@ from neyman.likelihood.results import (
     Intervals,
     NeymanConstruction,
     UnbinnedCheck,
-    UnbinnedGoodness,
     UpperLimit,
 )
 
@@ -154,29 +153,6 @@ def test_a_hidden_region_without_blinded_parameters():
     assert found.unbinned == {"VR": unbinned_check()}
     assert (found.parameters, found.message, found.blinded) == (fit.parameters, fit.message, True)
     assert hide(best_fit(unbinned={"VR": unbinned_check()}), mark).blinded is False
-
-
-def test_the_number_of_events_beside_goodness_of_fit():
-    channel = UnbinnedGoodness(
-        events=123.0,
-        reference_size=1000.0,
-        summary="score",
-        statistic=3.0,
-        degrees_of_freedom=4,
-        p_value_asymptotic=0.4,
-        energy=0.1,
-    )
-    result = GoodnessOfFit(
-        **IDENTITY,
-        statistic=3.0,
-        degrees_of_freedom=2,
-        p_value=0.2,
-        method="asymptotic",
-        unbinned={"SR": channel, "VR": channel},
-    )
-    found = hide(result, MARK)
-    assert (found.unbinned["SR"].events, found.unbinned["SR"].statistic) == (None, 3.0)
-    assert found.unbinned["VR"] == channel
 
 
 def test_a_construction_is_left_out_unless_it_is_of_what_is_expected():

@@ -12,6 +12,7 @@ from neyman.cli.fit_steps import OpenModel
 from neyman.core.runs import RunFolder
 from neyman.fit.build import build
 from neyman.fit.config import FitConfig
+from neyman.fit.hiding import shown_fit
 from neyman.fit.summary import FitSummary, summarise
 from neyman.likelihood.workspace import Workspace
 from neyman.plots.style import Style
@@ -65,7 +66,7 @@ def _write(
     summary.save(out / RESULTS)
     distributions = None
     if opened.model.unbinned:
-        distributions = log_ratios(best, signals=summary.signals, hidden=summary.hidden)
+        distributions = log_ratios(shown_fit(best, opened.mark), signals=summary.signals, hidden=summary.hidden)
         distributions.save(out / LOG_RATIOS)
     save_page(fit_page(summary, distributions=distributions, style=style), out / REPORT)
     typer.echo(f"{out / REPORT}: {summary.best.message}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any, TypeVar
 
 from neyman.fit.blinding import Blinding
+from neyman.likelihood.fitting import Fit
 from neyman.likelihood.results import (
     BestFit,
     Contour,
     FitResult,
-    GoodnessOfFit,
     HypothesisTest,
     Impacts,
     Interval,
@@ -30,10 +31,10 @@ ResultT = TypeVar("ResultT", bound=FitResult)
 def hide(result: ResultT, mark: Blinding) -> ResultT:
     """The result without what its workspace's mark blinds.
 
-    Values of blinded parameters get their offset, also those that a scan or contour held; errors, correlations, impacts
-    and the height of the profile stay. Observed CLs, limits and significances become null, and so does what a Neyman
-    construction found. Goodness of fit and pseudo-experiments say nothing about a blinded parameter, and stay, but for
-    the number of events in a hidden region that is unbinned. `blinded` is true if anything changed.
+    Values of blinded parameters get their offset, also those that a scan or contour held; errors, correlations,
+    impacts and the height of the profile stay. Observed CLs, limits and significances become null, and so does what a
+    Neyman construction found. Goodness of fit and pseudo-experiments say nothing about a blinded parameter, and stay.
+    `blinded` is true if anything changed.
 
     Args:
         result: The result.
@@ -41,6 +42,20 @@ def hide(result: ResultT, mark: Blinding) -> ResultT:
     """
     changes = _changes(result, mark)
     return result.model_copy(update={**changes, "blinded": True}) if changes else result
+
+
+def shown_fit(fit: Fit, mark: Blinding | None) -> Fit:
+    """The fit whose expected events may be drawn: blinded parameters are where they began.
+
+    The yields of a signal after the fit would tell its strength.
+    """
+    if mark is None or not mark.parameters:
+        return fit
+    theta = fit.theta.copy()
+    for name in mark.parameters:
+        place = fit.model.index(name)
+        theta[place] = fit.model.inits[place]
+    return replace(fit, theta=theta)
 
 
 @singledispatch
@@ -86,16 +101,6 @@ def _of_check(check: UnbinnedCheck, shifted: Collection[str], poi: str | None) -
     if set(shifted) - {poi}:
         hidden |= {"drift": {}, "effective_size": {}}
     return check.model_copy(update=hidden)
-
-
-@_changes.register(GoodnessOfFit)
-def _of_goodness(result: GoodnessOfFit, mark: Blinding) -> dict[str, Any]:
-    hidden = {name: each for name, each in result.unbinned.items() if name in mark.regions}
-    if not hidden:
-        return {}
-    return {
-        "unbinned": result.unbinned | {name: each.model_copy(update={"events": None}) for name, each in hidden.items()}
-    }
 
 
 @_changes.register(NeymanConstruction)

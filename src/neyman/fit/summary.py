@@ -11,7 +11,7 @@ from neyman.core.errors import NeymanError
 from neyman.core.provenance import provenance
 from neyman.core.results import Result
 from neyman.fit.blinding import Blinding
-from neyman.fit.hiding import hide
+from neyman.fit.hiding import hide, shown_fit
 from neyman.likelihood.fitting import Fit
 from neyman.likelihood.goodness import goodness_of_fit
 from neyman.likelihood.hypotheses import hypothesis_tests, significance
@@ -92,6 +92,8 @@ def summarise(
     """
     said = list(notes)
     model = fit.model
+    if mark and mark.parameters:
+        said.append(f"blinded: expected events are shown with {', '.join(sorted(mark.parameters))} as before the fit")
 
     def shown(result: ResultT) -> ResultT:
         return hide(result, mark) if mark else result
@@ -117,7 +119,7 @@ def summarise(
         best=shown(fit.result),
         goodness=shown(goodness_of_fit(fit)),
         prefit=_without_data(prefit(model, fit.data), hidden),
-        postfit=_without_data(postfit(fit), hidden),
+        postfit=_without_data(postfit(shown_fit(fit, mark)), hidden),
         impacts=attempt("impacts", fit.impacts),
         scan=attempt("scan", lambda: scan(fit, stat_only=True)),
         significance=attempt("significance", lambda: significance(model, fit.data)),

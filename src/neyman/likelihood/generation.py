@@ -69,7 +69,7 @@ def _drawn(
             hint="Model.asimov, which draws nothing",
         )
     weights = np.zeros(len(reference.weights))
-    for value, shape in zip(yields, reference.templates.densities(alpha) * reference.weights, strict=True):
+    for value, shape in zip(yields, channel.expected_weights(yields, alpha), strict=True):
         number = int(np.ceil(times * abs(value)))
         if number:
             weights += value / number * rng.multinomial(number, shape / shape.sum())

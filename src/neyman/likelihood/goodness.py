@@ -313,7 +313,8 @@ def _at(
 
 def _expected(model: Model, channel: UnbinnedChannel, theta: Float[np.ndarray, " p"]) -> Float[np.ndarray, " n"]:
     """Weights of the reference events that make them what is expected."""
-    return channel.expected_weights(*_at(model, channel, theta))
+    found: Float[np.ndarray, " n"] = channel.expected_weights(*_at(model, channel, theta)).sum(0)
+    return found
 
 
 def _size(weights: Float[np.ndarray, " n"]) -> float:

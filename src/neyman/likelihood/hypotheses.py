@@ -96,7 +96,7 @@ class Reference:
         if best[poi] <= 0 or not free.result.converged or value > without.value:
             best, value = without.theta, without.value  # q̃: the best of the allowed ones is at zero
         asimov = model.asimov(without.theta)
-        return cls(model, data, poi, best, value, without.theta, asimov, model.value(without.theta, asimov))
+        return cls(model, data, poi, best, value, without.theta, asimov, _own_minimum(model, without.theta, asimov))
 
     def statistics(self, values: Sequence[float]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """q̃ of the data and of the background's Asimov data, for each value of the parameter of interest.
@@ -118,6 +118,13 @@ class Reference:
         at = np.asarray(values)
         q = np.where(self.best[self.poi] > at, 0.0, np.maximum(2 * (_values(found) - self.best_value), 0.0))
         return q, np.maximum(2 * (_values(asimov) - self.asimov_value), 0.0)
+
+
+def _own_minimum(model: Model, theta: Float[np.ndarray, " p"], asimov: Data) -> float:
+    """−ln L of Asimov data where it is lowest: where they were made, unless densities are not normalised."""
+    if all(channel.normalise for channel in model.unbinned):
+        return model.value(theta, asimov)
+    return float(lowest(model, asimov, fixed={}, start=theta).value)
 
 
 def _values(found: Sequence[Minimum]) -> Float[np.ndarray, " n"]:
@@ -222,5 +229,5 @@ def significance(model: Model, data: Data | None = None) -> Significance:
         q0=q0,
         p_value=float(norm.sf(np.sqrt(q0))),
         observed=float(np.sqrt(q0)),
-        expected=float(np.sqrt(max(2 * (expected.value - model.value(with_signal.theta, asimov)), 0.0))),
+        expected=float(np.sqrt(max(2 * (expected.value - _own_minimum(model, with_signal.theta, asimov)), 0.0))),
     )

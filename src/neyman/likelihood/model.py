@@ -338,7 +338,7 @@ class Model:
                     hint='add "reference" to the channel',
                 )
             yields = np.array([table[channel.name][sample][0] for sample in channel.samples])
-            weights = channel.expected_weights(yields, theta[channel.places])
+            weights = channel.expected_weights(yields, theta[channel.places]).sum(0)
             found.append(Events(channel.reference.templates, weights))
         return tuple(found)
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from neyman.core.errors import DataError
+from neyman.likelihood.unbinned.calibration import calibrated
 from neyman.likelihood.unbinned.density import LogDensity, Normaliser, normalised
 from neyman.likelihood.unbinned.sums import Expectations, Kernel, expectations, mixture
 from neyman.likelihood.unbinned.templates import Templates
@@ -148,9 +149,16 @@ class UnbinnedChannel:
 
     def expected_weights(
         self, yields: Float[np.ndarray, " s"], alpha: Float[np.ndarray, " k"]
-    ) -> Float[np.ndarray, " n"]:
-        """Weights that turn the reference events into what is expected; their sum is that of the yields, shape (N,)."""
+    ) -> Float[np.ndarray, "s n"]:
+        """Weights that turn the reference events into what is expected of each sample, shape (S, N).
+
+        Those of a sample have the sum of its yield, and a fit of all of them ends where they were made.
+        """
         assert self.reference is not None  # noqa: S101 - who asks has looked
-        shapes = self.reference.templates.densities(alpha) * self.reference.weights
-        found: Float[np.ndarray, " n"] = (yields / shapes.sum(1)) @ shapes
+        templates, weights = self.reference.templates, self.reference.weights
+        if self.normalise:
+            z = self.normaliser(alpha, curvature=False)
+            weights = calibrated(templates, weights, alpha, z)
+        shapes = templates.densities(alpha) * weights
+        found: Float[np.ndarray, "s n"] = shapes * (yields / shapes.sum(1))[:, None]
         return found
