@@ -320,7 +320,7 @@ def main() -> None:
         print(json.dumps(CONTESTANTS[options.contestant](options.folder, options.scale)))
         return
     scale = REDUCED if options.reduced else FULL
-    load, (small, large) = [os.getloadavg()[0]], scale["events"]
+    began, load, (small, large) = commit(), [os.getloadavg()[0]], scale["events"]
     found = {
         small: contest(small, {**scale, "with": ["theirs", "fits", "profiles"]}),
         large: contest(large, {**scale, "with": ["fits"] if options.reduced else ["theirs", "fits"]}),
@@ -341,7 +341,7 @@ def main() -> None:
         "by_events": found,
         "reduced": options.reduced,
         "load": load,
-        "commit": commit(),
+        "commit": began,
         "versions": versions() | {name: metadata.version(name) for name in ("jax", "numba", "iminuit")},
         "command": "python benchmarks/fit_unbinned.py --json",
     }

@@ -127,7 +127,7 @@ def test_ctrl_c_ends_promptly_with_all_workers_and_one_traceback(tmp_path):
     process, pids = start(tmp_path)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert time.monotonic() - began < 20
     assert errors.count("Traceback") == 1
     assert "KeyboardInterrupt" in errors
