@@ -82,9 +82,7 @@ def test_the_synthetic_ratios_are_those_of_densities(tmp_path, monkeypatch):
 
 
 def test_what_the_committed_numbers_say():
-    """Of 15 and 40 that were aimed at, 13 and 15 were reached: the latter with Minuit's second opinion, which a fit alone
-    does without.
-    """
+    """Of the 15 and 40 aimed at, 13 and 15 were reached: the fit is one with Minuit's second opinion."""
     report = json.loads((ROOT / "docs" / "validation" / "fit-unbinned-benchmark.json").read_text())
     assert not report["reduced"]
     assert report["value_grad_over_read"] <= 8
