@@ -49,6 +49,26 @@ def test_undetermined_parameter_is_named(build):
     assert fit.result.twice_nll == pytest.approx(model.fit(fixed={"twin": 1.0}).result.twice_nll, abs=1e-6)
 
 
+def test_a_fit_with_undetermined_parameters_is_as_exact_as_any_other(build):
+    """A free factor on the only bin of a channel and one on its sample: any point of a valley will do."""
+    found = (
+        build(
+            {
+                "SR": {"signal": ([170.0], ("normfactor", "mu"), ("shapefactor", "free"))},
+                "CR": {"background": ([80.0, 90.0], ("normsys", "x", {"lo": 0.9, "hi": 1.1}))},
+            },
+            {"SR": [201], "CR": [91, 85]},
+        )
+        .model()
+        .fit()
+    )
+    assert found.result.converged, found.result.message
+    assert found.result.steps < 30
+    assert found.result.distance < 1e-10
+    assert found["mu"].value * found["free[0]"].value == pytest.approx(201 / 170, rel=1e-6)
+    assert "do not determine" in found.result.message
+
+
 def test_likelihood_that_is_zero_at_the_start_is_said(build):
     model = build(
         {"SR": {"signal": ([6.0, 0.0], ("normfactor", "mu")), "background": ([30.0, 0.0],)}}, {"SR": [39, 2]}
