@@ -78,11 +78,10 @@ def check_unbinned(model: Model, theta: Float[np.ndarray, " p"], data: Data) -> 
     for channel, events in zip(model.unbinned, data.events, strict=True):
         alpha = theta[model.compiled.order][channel.places]
         yields = np.array([table[channel.name][sample][0] for sample in channel.samples])
-        total = channel.densities(events, yields, alpha).sum(0)[events.weights != 0]
         check = UnbinnedCheck(
             normalised=channel.normalise,
             events=events.total,
-            lowest_density=float(total.min()) if len(total) else None,
+            lowest_density=channel.lowest_density(events, yields, alpha),
             negative=[name for name, value in zip(channel.samples, yields, strict=True) if value < 0],
             extrapolated={
                 name: float(value) for name, value in zip(channel.alphas, alpha, strict=True) if abs(value) > 1

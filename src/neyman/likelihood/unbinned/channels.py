@@ -139,6 +139,14 @@ class UnbinnedChannel:
         )
         return normalised(found, yields, z, exact=exact, curvature=curvature)
 
+    def lowest_density(
+        self, events: Events, yields: Float[np.ndarray, " s"], alpha: Float[np.ndarray, " k"]
+    ) -> float | None:
+        """The smallest density of an event that has a weight; None if there is no such event."""
+        coefficients = yields / self.normaliser(alpha, curvature=False).value
+        found = mixture(events.templates, events.packed, coefficients, alpha, curvature=False, kernel=self.kernel)
+        return None if found.lowest == np.inf else found.lowest
+
     def densities(
         self, events: Events, yields: Float[np.ndarray, " s"], alpha: Float[np.ndarray, " k"]
     ) -> Float[np.ndarray, "s n"]:

@@ -186,7 +186,8 @@ class Templates:
             here = found[:, blocks.start * size : blocks.stop * size].reshape(samples, -1, size)
             here[...] = self.ratio[blocks].swapaxes(0, 1)
             for q, (s, k) in enumerate(zip(self.pair_sample.tolist(), self.pair_parameter.tolist(), strict=True)):
-                here[s] *= _factor(self.varied[blocks, q].astype(np.float64), morphing, k)
+                if alpha[k] != 0:
+                    here[s] *= _factor(self.varied[blocks, q].astype(np.float64, copy=False), morphing, k)
         return found[:, : self.events]
 
 
