@@ -7,7 +7,8 @@ import numpy as np
 import pyhf
 import pytest
 
-from neyman.likelihood.results import BestFit, Scan, UpperLimit
+from neyman.likelihood.outcomes import UpperLimit
+from neyman.likelihood.results import BestFit, Scan
 
 # pyhf 0.7 validates with a part of jsonschema that is to go.
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver is deprecated:DeprecationWarning")

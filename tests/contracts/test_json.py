@@ -18,18 +18,8 @@ import pytest
 from pydantic import BaseModel
 
 from neyman.fit.config import FitConfig
-from neyman.likelihood.results import (
-    BestFit,
-    Contour,
-    GoodnessOfFit,
-    HypothesisTest,
-    Impacts,
-    NeymanConstruction,
-    Scan,
-    Significance,
-    Toys,
-    UpperLimit,
-)
+from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, NeymanConstruction, Significance, Toys, UpperLimit
+from neyman.likelihood.results import BestFit, Contour, Impacts, Scan
 from neyman.likelihood.workspace.document import Document
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.results import CheckResult, Curve, InferenceResult, RunResult

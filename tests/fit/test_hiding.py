@@ -2,20 +2,14 @@ import pytest
 
 from neyman.fit.blinding import BlindedParameter, Blinding
 from neyman.fit.hiding import hide
-from neyman.likelihood.results import (
-    BestFit,
+from neyman.likelihood.outcomes import (
     ConstructedInterval,
-    Contour,
-    Correlation,
-    Estimate,
     GoodnessOfFit,
     HypothesisTest,
-    Interval,
-    Intervals,
     NeymanConstruction,
-    UnbinnedCheck,
     UpperLimit,
 )
+from neyman.likelihood.results import BestFit, Contour, Correlation, Estimate, Interval, Intervals, UnbinnedCheck
 
 MARK = Blinding(parameters={"mu": BlindedParameter(seed=64 * "f", scale=0.5)}, regions=("SR",))
 """An offset of +0.5."""

@@ -12,7 +12,7 @@ from scipy.stats import binom, norm, poisson
 from neyman.core.errors import InputError
 from neyman.likelihood.construction import LEVELS, neyman_construction
 from neyman.likelihood.data import Data
-from neyman.likelihood.results import NeymanConstruction
+from neyman.likelihood.outcomes import NeymanConstruction
 from neyman.likelihood.toys import draw
 
 from .mixture import drawn, workspace

@@ -10,7 +10,7 @@ from neyman.core.errors import InputError
 from neyman.likelihood.data import Data
 from neyman.likelihood.goodness import energy_distance, goodness_of_fit, looks, saturated
 from neyman.likelihood.many import fit_many
-from neyman.likelihood.results import GoodnessOfFit
+from neyman.likelihood.outcomes import GoodnessOfFit
 from neyman.likelihood.toys import goodness_of_fit_with_toys
 
 from .mixture import SAMPLES, drawn, events, log_ratios, workspace

@@ -11,7 +11,7 @@ from neyman.likelihood.data import Data
 from neyman.likelihood.goodness import goodness_of_fit
 from neyman.likelihood.hypotheses import hypothesis_test, hypothesis_tests, significance
 from neyman.likelihood.limits import upper_limit
-from neyman.likelihood.results import GoodnessOfFit, HypothesisTest, Significance, Toys, UpperLimit
+from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, Significance, Toys, UpperLimit
 from neyman.likelihood.toys import draw, fit_toys, hypothesis_test_with_toys, toys
 from neyman.likelihood.workspace import Workspace
 

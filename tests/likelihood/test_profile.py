@@ -7,7 +7,8 @@ import pytest
 
 from neyman.core.errors import InputError
 from neyman.likelihood.goodness import goodness_of_fit
-from neyman.likelihood.results import Contour, GoodnessOfFit, Impacts, Intervals, Scan
+from neyman.likelihood.outcomes import GoodnessOfFit
+from neyman.likelihood.results import Contour, Impacts, Intervals, Scan
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from neyman.fit.blinding import BlindedParameter, Blinding
 from neyman.fit.hiding import hide
 from neyman.fit.summary import summarise
-from neyman.likelihood.results import UnbinnedGoodness
+from neyman.likelihood.outcomes import UnbinnedGoodness
 from neyman.report.fit import fit_page
 from neyman.report.fit_unbinned import distribution_checks
 from neyman.report.log_ratios import log_ratios

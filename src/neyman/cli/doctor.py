@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
-NEEDS = {"posterior": ("eos", "torch", "zuko", "matplotlib", "mplhep", "jinja2")}
+_REPORT = ("matplotlib", "mplhep", "jinja2")
+NEEDS = {
+    "posterior": ("eos", "torch", "zuko", *_REPORT),
+    "fit": ("jax", "numba", "iminuit", "awkward", "hist", "jsonpatch", "uproot", *_REPORT),
+    "abcd": ("jax", "torch", "pythia8mc", "fastjet", "uproot", *_REPORT),
+}
 
 
 def doctor() -> None:

@@ -23,8 +23,9 @@ from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import DISAGREE, Fit
 from neyman.likelihood.hypotheses import checked
 from neyman.likelihood.model import Model
+from neyman.likelihood.outcomes import NeymanConstruction
 from neyman.likelihood.profile import of_interest, scan
-from neyman.likelihood.results import FitResult, NeymanConstruction, Scan
+from neyman.likelihood.results import FitResult, Scan
 from neyman.likelihood.workspace import Workspace
 from neyman.likelihood.workspace.expected import with_expected_events
 from neyman.likelihood.workspace.workspace import require_names

@@ -6,22 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
-from neyman.likelihood.results import (
-    BestFit,
+from neyman.likelihood.outcomes import (
     ConstructedInterval,
-    Contour,
-    FitResult,
     GoodnessOfFit,
     HypothesisTest,
-    Impacts,
-    Interval,
     NeymanConstruction,
-    Number,
-    Scan,
     Significance,
     Toys,
     UpperLimit,
 )
+from neyman.likelihood.results import BestFit, Contour, FitResult, Impacts, Interval, Number, Scan
 
 MOST = 40
 """Parameters that are shown, unless all are asked for."""

@@ -9,20 +9,17 @@ from typing import Any, TypeVar
 
 from neyman.fit.blinding import Blinding
 from neyman.likelihood.fitting import Fit
+from neyman.likelihood.outcomes import HypothesisTest, NeymanConstruction, Significance, UpperLimit
 from neyman.likelihood.results import (
     BestFit,
     Contour,
     FitResult,
-    HypothesisTest,
     Impacts,
     Interval,
     Intervals,
-    NeymanConstruction,
     Number,
     Scan,
-    Significance,
     UnbinnedCheck,
-    UpperLimit,
 )
 
 ResultT = TypeVar("ResultT", bound=FitResult)

@@ -17,18 +17,9 @@ from neyman.likelihood.goodness import goodness_of_fit
 from neyman.likelihood.hypotheses import hypothesis_tests, significance
 from neyman.likelihood.limits import upper_limit
 from neyman.likelihood.model import Model
+from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, Regions, Significance, UpperLimit
 from neyman.likelihood.profile import scan
-from neyman.likelihood.results import (
-    BestFit,
-    FitResult,
-    GoodnessOfFit,
-    HypothesisTest,
-    Impacts,
-    Regions,
-    Scan,
-    Significance,
-    UpperLimit,
-)
+from neyman.likelihood.results import BestFit, FitResult, Impacts, Scan
 from neyman.likelihood.yields import postfit, prefit
 
 ResultT = TypeVar("ResultT", bound=FitResult)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +30,16 @@ from neyman.learning.config import TrainingConfig
 from neyman.learning.schedule import one_cycle
 
 Batch = tuple[Tensor, ...]
+Assess = Callable[[nn.Module], Mapping[str, float]]
+MakeOptimiser = Callable[[nn.Module, TrainingConfig], torch.optim.Optimizer]
+
+LOSS = "loss"
+"""The measure that decides which epoch is best, if the job measures for itself."""
+
+
+def adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW on all parameters."""
+    return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 @dataclass
@@ -43,6 +53,7 @@ class History:
         cpu_seconds: CPU time of this process so far, resumed runs added up.
         best: Index of the epoch that was kept.
         stopped_early: Whether patience ran out.
+        measures: What the job measured at the end of each epoch, by name; empty if it measures nothing.
     """
 
     step: list[int] = field(default_factory=list)
@@ -51,6 +62,7 @@ class History:
     cpu_seconds: list[float] = field(default_factory=list)
     best: int = -1
     stopped_early: bool = False
+    measures: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def finished(self) -> int:
@@ -76,12 +88,13 @@ def train(
     config: TrainingConfig,
     *,
     batches: Callable[[int], Batch],
-    validation: Sequence[Batch],
+    validation: Sequence[Batch] | Assess,
     title: str,
     device: torch.device,
     checkpoint: Path | None = None,
     identity: str = "",
     on_epoch: Callable[[History, nn.Module], None] | None = None,
+    optimiser: MakeOptimiser = adamw,
 ) -> History:
     """Train a model in place; it ends with the averaged weights of the best epoch.
 
@@ -89,18 +102,21 @@ def train(
         model: The model, on the device; its method `loss(*batch)` gives a scalar.
         config: How long and how fast.
         batches: The batch of a step, on any device.
-        validation: Batches whose mean loss decides which epoch is best; they are never trained on.
+        validation: Batches whose mean loss decides which epoch is best; they are never trained on. Or a function
+            that measures the averaged model for itself: its `loss` decides, the rest goes to the history.
         title: What the progress bar says.
         device: Where to compute.
         checkpoint: File to resume from and to keep the state in; None to keep none.
         identity: What the run depends on. A checkpoint with another identity is refused.
         on_epoch: Called after each epoch with the history and the averaged model.
+        optimiser: Makes the optimiser; its state must be tensors that belong to parameters of the model. The schedule
+            sets its learning rate, and only its parameters are clipped.
 
     Raises:
         NumericsError: If the loss is no longer finite.
         ArtefactError: If the checkpoint is damaged or belongs to another run.
     """
-    state = _State.begin(model, config)
+    state = _State.begin(model, config, optimiser)
     if checkpoint is not None:
         kept = load_checkpoint(checkpoint, identity=identity)
         if kept is not None:
@@ -125,14 +141,13 @@ class _State:
 
     model: nn.Module
     average: nn.Module
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
     best: dict[str, Tensor]
     history: History
 
     @classmethod
-    def begin(cls, model: nn.Module, config: TrainingConfig) -> _State:
-        optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-        return cls(model, deepcopy(model), optimiser, _copy(model), History())
+    def begin(cls, model: nn.Module, config: TrainingConfig, optimiser: MakeOptimiser) -> _State:
+        return cls(model, deepcopy(model), optimiser(model, config), _copy(model), History())
 
     def checkpoint(self, identity: str) -> Checkpoint:
         parts = {
@@ -159,7 +174,7 @@ class _State:
 def _epoch(
     state: _State,
     batches: Callable[[int], Batch],
-    validation: Sequence[Batch],
+    validation: Sequence[Batch] | Assess,
     config: TrainingConfig,
     *,
     device: torch.device,
@@ -176,7 +191,7 @@ def _epoch(
         loss: Tensor = state.model.loss(*batch)  # type: ignore[operator]
         state.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+        nn.utils.clip_grad_norm_([p for group in state.optimiser.param_groups for p in group["params"]], config.clip)
         state.optimiser.step()
         _move_average(state.average, state.model, decay=min(config.averaging, (1 + step) / (10 + step)))
         total += loss.item()
@@ -187,7 +202,11 @@ def _epoch(
             )
     history.step.append(first + steps)
     history.training.append(total / steps)
-    history.validation.append(_validate(state.average, validation, device))
+    measured = validation(state.average) if callable(validation) else {LOSS: _validate(state.average, validation, device)}
+    history.validation.append(measured[LOSS])
+    for name, value in measured.items():
+        if name != LOSS:
+            history.measures.setdefault(name, []).append(value)
     if not math.isfinite(history.validation[-1]):
         raise NumericsError(
             f"the validation loss is {history.validation[-1]} after epoch {history.finished}",

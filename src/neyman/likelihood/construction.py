@@ -29,8 +29,8 @@ from neyman.core.random import stream
 from neyman.likelihood.fitting import Fit, fit
 from neyman.likelihood.many import fit_many
 from neyman.likelihood.model import Model
+from neyman.likelihood.outcomes import ConstructedInterval, NeymanConstruction
 from neyman.likelihood.profile import held_at, of_interest
-from neyman.likelihood.results import ConstructedInterval, NeymanConstruction
 from neyman.likelihood.toys import PIECE, draw
 
 LEVELS = (float(2 * norm.cdf(1) - 1), float(2 * norm.cdf(2) - 1))

@@ -31,7 +31,7 @@ from neyman.core.random import stream
 from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import Fit
 from neyman.likelihood.model import Model
-from neyman.likelihood.results import GoodnessOfFit, UnbinnedGoodness
+from neyman.likelihood.outcomes import GoodnessOfFit, UnbinnedGoodness
 from neyman.likelihood.unbinned.channels import Events, UnbinnedChannel
 
 _MOST_BINS = 50

@@ -22,7 +22,7 @@ from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import Fit, fit, lowest
 from neyman.likelihood.model import Model
 from neyman.likelihood.newton import Minimum
-from neyman.likelihood.results import HypothesisTest, Significance
+from neyman.likelihood.outcomes import HypothesisTest, Significance
 
 BANDS = (-2, -1, 0, 1, 2)
 """Standard deviations of the background at which expected values are given."""

@@ -10,7 +10,7 @@ from neyman.core.errors import InputError, NumericsError
 from neyman.likelihood.data import Data
 from neyman.likelihood.hypotheses import Reference, evaluate
 from neyman.likelihood.model import Model
-from neyman.likelihood.results import HypothesisTest, UpperLimit
+from neyman.likelihood.outcomes import HypothesisTest, UpperLimit
 
 _ROUNDS = 40
 _CLOSE = 1e-6

@@ -23,7 +23,7 @@ from neyman.likelihood.goodness import Distances, goodness_of_fit, looks, satura
 from neyman.likelihood.hypotheses import BANDS, Reference, checked, physical_bounds, poi_of
 from neyman.likelihood.many import Fits, fit_many
 from neyman.likelihood.model import Model, Parameters
-from neyman.likelihood.results import GoodnessOfFit, HypothesisTest, ParameterToys, Toys, UnbinnedGoodness
+from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, ParameterToys, Toys, UnbinnedGoodness
 from neyman.likelihood.unbinned.channels import Events
 
 PIECE = 500

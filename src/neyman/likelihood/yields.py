@@ -12,8 +12,8 @@ from neyman.likelihood.compilation import QUICK
 from neyman.likelihood.data import Data
 from neyman.likelihood.fitting import Fit
 from neyman.likelihood.model import Model
+from neyman.likelihood.outcomes import Region, Regions
 from neyman.likelihood.precision import jax, jnp
-from neyman.likelihood.results import Region, Regions
 from neyman.likelihood.tables import Layout, Tables
 from neyman.likelihood.terms import yields
 

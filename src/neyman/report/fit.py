@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neyman.fit.summary import FitSummary
-from neyman.likelihood.results import BestFit, Number, Region
+from neyman.likelihood.outcomes import Region
+from neyman.likelihood.results import BestFit, Number
 from neyman.plots.correlation import plot_correlation
 from neyman.plots.limits import ClsScan, plot_cls
 from neyman.plots.observed import Observed

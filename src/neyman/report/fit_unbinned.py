@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neyman.fit.summary import FitSummary
-from neyman.likelihood.results import BestFit, Number, UnbinnedCheck, UnbinnedGoodness
+from neyman.likelihood.outcomes import UnbinnedGoodness
+from neyman.likelihood.results import BestFit, Number, UnbinnedCheck
 from neyman.plots.log_ratio import plot_log_ratio
 from neyman.plots.observed import Observed
 from neyman.plots.style import Style
