@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from neyman.core.errors import require
 from neyman.likelihood.compilation import QUICK
-from neyman.likelihood.derivatives import Derivatives, derivatives, full_hessian
+from neyman.likelihood.derivatives import Derivatives, derivatives
 from neyman.likelihood.newton import Minimum, Problem, Unbinned
 from neyman.likelihood.precision import jax
 from neyman.likelihood.tables import Layout, Tables
@@ -22,7 +22,6 @@ _derivatives = jax.jit(derivatives, static_argnames="layout", compiler_options=Q
 
 _NOWHERE = 1e300
 """What Minuit is told where the likelihood is zero."""
-_FLATTEST = 1e-6
 
 Value = Callable[[Float[np.ndarray, " p"]], float]
 Gradient = Callable[[Float[np.ndarray, " p"]], Float[np.ndarray, " p"]]
@@ -47,7 +46,7 @@ def migrad(
         unbinned: What unbinned channels add.
         tolerance: Minuit's; it stops at an estimated distance of 0.002 × 0.5 × `tolerance`.
         strategy: Minuit's: 0 does without the Hessian, which takes most of the calls.
-        errors: How far to step at first, shape (P,); Minuit's choice by default.
+        errors: What the errors are about, shape (P,): they scale the first steps. By default Minuit finds out.
 
     Raises:
         MissingDependencyError: If iminuit is not installed.
@@ -60,15 +59,12 @@ def migrad(
     lower, upper = np.asarray(problem.lower), np.asarray(problem.upper)
     fixed = np.asarray(problem.fixed)
     start = np.where(fixed, problem.start, np.clip(problem.start, lower, upper))
-    curvatures = None if unbinned is None else _curvatures(tables, layout, problem, unbinned, start)
-    engine = minuit.Minuit(value, start, grad=gradient, g2=None if curvatures is None else lambda _: curvatures)
+    engine = minuit.Minuit(value, start, grad=gradient, g2=None if errors is None else lambda _: _curvatures(errors))
     engine.errordef = minuit.Minuit.LIKELIHOOD
     engine.tol = tolerance
     engine.strategy = strategy
     engine.limits = list(zip(lower, upper, strict=True))
     engine.fixed = fixed.tolist()
-    if errors is not None:
-        engine.errors = np.where(np.isfinite(errors) & (errors > 0), errors, 0.1)
     engine.migrad(ncall=200_000)
     theta = np.array(engine.values)
     slope = gradient(theta)
@@ -97,7 +93,15 @@ def _joint(tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned)
         here = np.array(theta)
         if here.tobytes() not in last:
             last.clear()
-            last[here.tobytes()] = _look(tables, layout, problem, unbinned, here, curvature=False)
+            last[here.tobytes()] = _derivatives(
+                tables,
+                layout,
+                here,
+                side=np.ones(len(here)),
+                main=problem.main,
+                auxiliary=problem.auxiliary,
+                pull=unbinned.pull(here, curvature=False),
+            )
         return last[here.tobytes()]
 
     def value(theta: Float[np.ndarray, " p"]) -> float:
@@ -110,31 +114,8 @@ def _joint(tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned)
     return value, gradient
 
 
-def _curvatures(
-    tables: Tables, layout: Layout, problem: Problem, unbinned: Unbinned, start: Float[np.ndarray, " p"]
-) -> Float[np.ndarray, " p"]:
-    """Second derivatives at the start, as a scale for first steps: without it Minuit takes three times as many."""
-    found = full_hessian(_look(tables, layout, problem, unbinned, start, curvature=True))
-    scale: Float[np.ndarray, " p"] = np.maximum(np.diagonal(found), _FLATTEST)
-    return scale
-
-
-def _look(
-    tables: Tables,
-    layout: Layout,
-    problem: Problem,
-    unbinned: Unbinned,
-    theta: Float[np.ndarray, " p"],
-    *,
-    curvature: bool,
-) -> Derivatives:
-    found: Derivatives = _derivatives(
-        tables,
-        layout,
-        theta,
-        side=np.ones(len(theta)),
-        main=problem.main,
-        auxiliary=problem.auxiliary,
-        pull=unbinned.pull(theta, curvature=curvature),
-    )
-    return found
+def _curvatures(errors: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+    """Second derivatives from errors: a scale for first steps, without which Minuit takes three times as many."""
+    known = np.isfinite(errors) & (errors > 0)
+    curvatures: Float[np.ndarray, " p"] = np.where(known, errors, 1.0) ** -2.0
+    return curvatures
