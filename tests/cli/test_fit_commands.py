@@ -154,6 +154,15 @@ def test_neyman_construction(fit):
     assert one_sided["observed"][0] == 0
 
 
+def test_a_neyman_construction_is_drawn(fit, neyman, tmp_path):
+    options = ("--parameter", "mu", "--range", 0, 4, "--points", 3, "--toys", 20)
+    fit("neyman", *options, "--figure", tmp_path / "belt.svg")
+    assert (tmp_path / "belt.svg").stat().st_size > 5000
+    done = neyman("fit", "neyman", WS, *options, "--figure", tmp_path / "belt.gif")
+    assert (done.code, done.out) == (2, "")
+    assert ".png, .pdf or .svg" in done.err
+
+
 def test_toys_are_those_of_the_seed(fit):
     found = fit("toys", "--toys", 20, "--seed", 3, "--at", "mu=2")
     assert found == fit("toys", "--toys", 20, "--seed", 3, "--at", "mu=2")

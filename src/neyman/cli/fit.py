@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -224,6 +225,7 @@ def neyman(
     points: Annotated[int, typer.Option(min=2, max=1000, help="How many values, evenly spaced.")] = 13,
     toys: Annotated[int, typer.Option(min=1, help="Pseudo-experiments at each value.")] = 500,
     one_sided: Annotated[bool, typer.Option("--one-sided", help="Upper limits, from q̃.")] = False,
+    figure: Annotated[Path | None, typer.Option(help="Draw it into this file, by its ending: pdf, png, svg.")] = None,
     seed: Seed = 0,
     workers: Workers = 1,
 ) -> None:
@@ -237,20 +239,26 @@ def neyman(
     from neyman.cli.fit_steps import OpenModel, construction_shown
     from neyman.core.executors import local_executor
 
+    if figure is not None:
+        from neyman.plots.save import format_of, save_figure
+        from neyman.report.construction import construction_figure
+
+        format_of(figure)
     opened = OpenModel.of(asked)
     with local_executor(workers) as executor:
-        opened.show(
-            construction_shown(
-                opened,
-                parameter,
-                limits,
-                points=points,
-                count=toys,
-                one_sided=one_sided,
-                seed=seed,
-                executor=executor,
-            )
+        found = construction_shown(
+            opened,
+            parameter,
+            limits,
+            points=points,
+            count=toys,
+            one_sided=one_sided,
+            seed=seed,
+            executor=executor,
         )
+    if figure is not None:
+        save_figure(construction_figure(found), figure)
+    opened.show(found)
 
 
 @app.command("toys")

@@ -70,8 +70,10 @@ def plot_correlation(
             for (row, column), value in np.ndenumerate(shown):
                 ink = "white" if abs(value) > 0.6 else "black"
                 axes.text(column, row, minus(f"{value:.2f}"), ha="center", va="center", fontsize=7.5, color=ink)
-        bar = figure.colorbar(image, ax=axes, label=r"correlation $\rho$", shrink=0.8 if len(kept) > 3 else 1.0)
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[-1, -0.5, 0, 0.5, 1])
+        bar.set_label(r"correlation $\rho$", fontsize=SMALL, loc="center")
         pin(bar.ax)
+        bar.ax.tick_params(axis="y", labelsize=SMALL)
         bar.ax.tick_params(axis="x", which="both", bottom=False, top=False)
         put_title(axes, title)
         if len(kept) < len(names):

@@ -28,15 +28,28 @@ def figure_bytes(figure: Figure, form: Format) -> bytes:
     return buffer.getvalue()
 
 
+def format_of(path: Path | str) -> Format:
+    """The format that the suffix of a path names; ask before a figure takes long to make.
+
+    Raises:
+        InputError: If the suffix is not .png, .pdf or .svg.
+
+    Examples:
+        >>> format_of("limit.pdf")
+        'pdf'
+    """
+    suffix = Path(path).suffix
+    if suffix not in FORMATS:
+        raise InputError(f"figure file ends in '{suffix}'", where=str(path), expected=".png, .pdf or .svg")
+    return FORMATS[suffix]
+
+
 def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure atomically, in the format that the suffix of the path names.
 
     Raises:
         InputError: If the suffix is not .png, .pdf or .svg.
     """
-    path = Path(path)
-    form = FORMATS.get(path.suffix)
-    if form is None:
-        raise InputError(f"figure file ends in '{path.suffix}'", where=str(path), expected=".png, .pdf or .svg")
-    with replacing(path) as temporary:
+    form = format_of(path)
+    with replacing(Path(path)) as temporary:
         temporary.write_bytes(figure_bytes(figure, form))
