@@ -8,7 +8,7 @@ _REPORT = ("matplotlib", "mplhep", "jinja2")
 NEEDS = {
     "posterior": ("eos", "torch", "zuko", *_REPORT),
     "fit": ("jax", "numba", "iminuit", "awkward", "hist", "jsonpatch", "uproot", *_REPORT),
-    "abcd": ("jax", "torch", "pythia8mc", "fastjet", "uproot", *_REPORT),
+    "abcd": ("jax", "torch", "pythia8mc", "uproot", *_REPORT),
 }
 
 
