@@ -45,14 +45,16 @@ def _check_words(words, line):
 
 
 def check_config(example):
-    """Every YAML block is a config of a job: of a fit if it has regions, else of a posterior."""
+    """Every YAML block is a config of a job: of a fit if it has regions, of ABCD if it has a discriminant."""
     import yaml
 
+    from neyman.abcd.config import AbcdConfig
     from neyman.fit.config import FitConfig
     from neyman.posterior.config import PosteriorConfig
 
     config = yaml.safe_load(example.parsed)
-    (FitConfig if "Regions" in config else PosteriorConfig).model_validate(config)
+    kind = FitConfig if "Regions" in config else AbcdConfig if "discriminant" in config else PosteriorConfig
+    kind.model_validate(config)
 
 
 def enter_folder(namespace):

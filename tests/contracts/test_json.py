@@ -17,6 +17,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
+from neyman.abcd.config import AbcdConfig
+from neyman.abcd.results import CheckResult as AbcdCheck
+from neyman.abcd.results import LimitResult
+from neyman.abcd.results import RunResult as AbcdRun
 from neyman.fit.config import FitConfig
 from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, NeymanConstruction, Significance, Toys, UpperLimit
 from neyman.likelihood.results import BestFit, Contour, Impacts, Scan
@@ -42,7 +46,8 @@ FITS = {
     "toys": (Toys, [["--toys", "5"]]),
 }
 """The commands of `neyman fit` that answer, with options to try."""
-MODELS = ANSWERS | {f"fit_{name}": model for name, (model, _) in FITS.items()}
+ABCD = {"abcd_limit": LimitResult, "abcd_check": AbcdCheck, "abcd_results": AbcdRun}
+MODELS = ANSWERS | ABCD | {f"fit_{name}": model for name, (model, _) in FITS.items()}
 
 
 def form(kind):
@@ -127,6 +132,19 @@ def test_answers_of_fits_are_as_promised(name, blinded, neyman, tmp_path):
         assert json.loads(done.out)["blinded"] == (blinded and name not in ("gof", "toys"))
 
 
+@pytest.mark.parametrize("more", [{}, {"observed": {"A": [390], "B": [61], "C": [4010], "D": [510]}, "delta": [0.1]}])
+def test_answers_of_abcd_are_as_promised(more, neyman, tmp_path):
+    yields = {"A": [400], "B": [50], "C": [4000], "D": [500]}
+    signal = {"A": [1], "B": [15], "C": [0.2], "D": [1]}
+    (tmp_path / "templates.json").write_text(json.dumps({"background": yields, "signal": signal, **more}))
+    done = neyman("abcd", "limit", tmp_path / "templates.json", "--poi-value", "1", "--json")
+    assert (done.code, done.err) == (0, "")
+    keeps_its_promise("abcd_limit", done.out, tmp_path / "answer.json")
+    found = json.loads(done.out)
+    assert (found["cls_obs"] is None) == (more == {})
+    assert len(found["cls_exp"]) == len(found["mu_limit_exp"]) == 5
+
+
 def keeps_its_promise(name, text, copy):
     """It has the keys and types of its golden file, and comes back as what it was."""
     golden = json.loads((HERE / "golden" / f"{name}.json").read_text())
@@ -158,7 +176,7 @@ def test_numbers_that_are_not_finite_are_null_and_come_back(value, tiny_run, tmp
     assert back.to_json() == check.to_json()
 
 
-@pytest.mark.parametrize(("job", "config"), [("fit", FitConfig), ("posterior", PosteriorConfig)])
+@pytest.mark.parametrize(("job", "config"), [("abcd", AbcdConfig), ("fit", FitConfig), ("posterior", PosteriorConfig)])
 def test_the_schema_of_the_config(neyman, job, config):
     found = neyman(job, "schema").out
     assert json.loads(found) == config.model_json_schema()

@@ -41,6 +41,17 @@ NAMES = {
         "ranks",
         "tarp",
     ],
+    "neyman.abcd": [
+        "CLs",
+        "Loss",
+        "REGIONS",
+        "Templates",
+        "cls",
+        "loss_and_gradients",
+        "significance",
+        "to_workspace",
+        "upper_limit",
+    ],
     "neyman.events": ["Column", "Events", "Schema", "read_parquet", "write_parquet"],
     "neyman.likelihood.workspace": [
         "Inspection",
@@ -72,6 +83,10 @@ NAMES = {
 
 # Names that documents and scripts take from where they live.
 AT_HOME = [
+    ("neyman.abcd.config", "AbcdConfig"),
+    ("neyman.abcd.torch", "CLsLoss"),
+    ("neyman.abcd.torch", "expected_loss"),
+    ("neyman.abcd.trained", "train_abcd"),
     ("neyman.fit.blinding", "blind"),
     ("neyman.fit.blinding", "hidden_regions"),
     ("neyman.fit.build", "build"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+ConfigT = TypeVar("ConfigT")
 
 
 class Job(StrEnum):
@@ -14,6 +18,7 @@ class Job(StrEnum):
 
     posterior = "posterior"
     fit = "fit"
+    abcd = "abcd"
 
 
 def demo(
@@ -21,8 +26,6 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("neyman-demo"),
 ) -> None:
     """Run a job on a small scale, trained for real, with a report."""
-    from importlib import resources
-
     if job is Job.fit:
         from neyman.cli.demo_fit import write_events
         from neyman.cli.fit_report_steps import run_step
@@ -35,9 +38,20 @@ def demo(
         run_step(folder / "config.yaml", folder / "run", style="plain")
         return
 
+    if job is Job.abcd:
+        from neyman.abcd.config import AbcdConfig
+        from neyman.cli import abcd_steps
+
+        abcd_steps.run_steps(_config(job, AbcdConfig.load), out / job.value, command=f"demo {job.value}")
+        return
+
     from neyman.cli.posterior_steps import run_steps
     from neyman.posterior.config import PosteriorConfig
 
-    with resources.as_file(resources.files("neyman.cli") / f"demo_{job.value}.yaml") as path:
-        config = PosteriorConfig.load(path)
+    config = _config(job, PosteriorConfig.load)
     run_steps(config, out / job.value, command=f"demo {job.value}", sets=500, exact_sets=100)
+
+
+def _config(job: Job, load: Callable[[Path], ConfigT]) -> ConfigT:
+    with resources.as_file(resources.files("neyman.cli") / f"demo_{job.value}.yaml") as path:
+        return load(path)

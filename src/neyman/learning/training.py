@@ -202,7 +202,9 @@ def _epoch(
             )
     history.step.append(first + steps)
     history.training.append(total / steps)
-    measured = validation(state.average) if callable(validation) else {LOSS: _validate(state.average, validation, device)}
+    measured = (
+        validation(state.average) if callable(validation) else {LOSS: _validate(state.average, validation, device)}
+    )
     history.validation.append(measured[LOSS])
     for name, value in measured.items():
         if name != LOSS:

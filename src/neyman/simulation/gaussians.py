@@ -144,6 +144,19 @@ class ThreeGaussians:
         sums = [float((np.imag(phi * np.exp(-1j * y * t)) / t).sum()) for y in np.clip(at, low, high)]
         return np.clip(0.5 + np.array(sums) * step / np.pi, 0.0, 1.0)
 
+    def discriminant_shares(self, edges: Float[np.ndarray, " e"], label: str) -> Float[np.ndarray, " b"]:
+        """The fraction of a class in each bin of m.
+
+        Raises:
+            DataError: If there is no such class.
+
+        Examples:
+            >>> ThreeGaussians().discriminant_shares(np.array([0.0, 0.5, 1.0]), "signal")
+            array([0.5, 0.5])
+        """
+        shares: Float[np.ndarray, " b"] = np.diff(self._discriminant(label).cdf(edges))
+        return shares
+
     def log_ratio_quantile(self, survival: float, label: str) -> float:
         """The threshold on `log_ratio` that keeps a fraction of a class.
 

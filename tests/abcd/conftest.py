@@ -1,0 +1,26 @@
+"""A toy that trains in seconds."""
+
+import pytest
+
+from neyman.abcd.config import AbcdConfig
+
+TINY = {
+    "data": {"kind": "toy", "background": 8000, "signal": 4000},
+    "discriminant": {"column": "m", "edges": [0, 0.4, 0.6, 1]},
+    "networks": {"hidden": [16]},
+    "method": {
+        "kind": "cls",
+        "warm_up": {"epochs": 4, "steps_per_epoch": 40, "batch": 1000, "learning_rate": 0.01},
+        "training": {"epochs": 20, "steps_per_epoch": 10, "learning_rate": 0.01},
+        "constraints": {"closure": 0.05, "random_closure": 0.05, "random_cuts": 4, "disco_events": 1000},
+        "multiplier_rate": 0.2,
+    },
+    "evaluation": {"quantiles": 8, "tightest": 0.02, "largest_non_closure": 0.3, "reference": ["x0", "x2"]},
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """`tiny(method={...})`: the config of a toy that trains in seconds, with some keys changed."""
+    return lambda **changes: AbcdConfig.model_validate(TINY | changes)
