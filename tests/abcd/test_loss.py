@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from neyman.abcd.arrays import pack
 from neyman.abcd.hypotheses import cls, significance
 from neyman.abcd.loss import loss_and_gradients
 from neyman.core.errors import DataError, InputError
@@ -112,8 +113,11 @@ def test_numbers_that_are_not_finite(name, value, message):
 
 def test_shapes_that_differ(message):
     with pytest.raises(DataError) as error:
-        loss_and_gradients(BACKGROUND, SIGNAL[:2])
-    message(error, "signal", "(4, 4)")
+        pack(BACKGROUND, SIGNAL[:2])
+    message(error, "signal", "(2, 4)", "(4, 4)")
+    with pytest.raises(DataError) as error:
+        pack(BACKGROUND[:0], SIGNAL[:0])
+    message(error, "background", "(0, 4)")
 
 
 def test_a_negative_strength(message):

@@ -46,11 +46,11 @@ class Rows(NamedTuple):
 
 
 def pack(
-    background: Float[np.ndarray, "m 4"],
-    signal: Float[np.ndarray, "m 4"],
-    delta: Float[np.ndarray, " m"] | None = None,
-    variance: Float[np.ndarray, "m 4"] | None = None,
-    observed: Float[np.ndarray, "m 4"] | None = None,
+    background: Float[np.ndarray, " ..."],
+    signal: Float[np.ndarray, " ..."],
+    delta: Float[np.ndarray, " ..."] | None = None,
+    variance: Float[np.ndarray, " ..."] | None = None,
+    observed: Float[np.ndarray, " ..."] | None = None,
 ) -> tuple[Float[np.ndarray, "k m"], Given]:
     """All arrays in one, a row for each quantity: one array crosses to the compiled function faster than five.
 

@@ -85,7 +85,7 @@ def loss_and_gradients(
     Examples:
         >>> found = loss_and_gradients(np.array([[400.0, 50, 4000, 500]]), np.array([[1, 15, 0.2, 1]]))
         >>> print(f"{found.value:.7f} {found.signal[0, 1]:.6f}")
-        0.0762968 -0.016713
+        0.0762968 -0.018760
     """
     check_strength(mu)
     packed, given = pack(background, signal, delta, variance)

@@ -73,9 +73,8 @@ def best_limit(
         >>> print(f"{limits[2]:.4f}")
         0.1015
     """
-    levels = np.linspace(0.999, 0.001, cuts)
-    tried = np.array([toy.log_ratio_quantile(level, "signal") for level in levels[[0, -1]]])
-    thresholds = np.linspace(*tried, cuts)
+    low, high = (toy.log_ratio_quantile(level, "signal") for level in (0.999, 0.001))
+    thresholds = np.linspace(low, high, cuts)
     b, s = (
         total * np.outer(toy.log_ratio_survival(thresholds, label), toy.discriminant_shares(edges, label))
         for total, label in ((background, "background"), (signal, "signal"))
@@ -85,5 +84,5 @@ def best_limit(
         raise DataError(
             f"no cut leaves {least_yield:g} background events in each bin", expected="fewer bins, or events"
         )
-    found = np.array([counting_limit(*each) for each in zip(b[enough], s[enough], strict=True)])
-    return found[np.argmin(found[:, 2])]
+    found = [counting_limit(*each) for each in zip(b[enough], s[enough], strict=True)]
+    return min(found, key=lambda limits: float(limits[2]))

@@ -24,6 +24,7 @@ from neyman.core.files import read_json, write_json
 REGIONS = ("A", "B", "C", "D")
 """The regions, in the order of the last axis of all arrays."""
 
+_LARGEST = 10**300
 _YIELDS = ("background", "signal", "observed", "variance")
 _KEYS = ("background", "signal", "observed", "delta", "variance")
 
@@ -155,6 +156,8 @@ def _numbers(values: object, where: str) -> Float[np.ndarray, " bins"]:
     for i, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(_kind(value), where=f"{where}[{i}]", expected="a number")
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise DataError("an integer of too many digits", where=f"{where}[{i}]", expected="a finite number")
     return np.array(values, float)
 
 
