@@ -29,10 +29,10 @@ from neyman.core.files import digest, write_json
 from neyman.core.provenance import commit, versions
 from neyman.core.random import stream
 
-LARGEST = 0.1
+LARGEST, LEAST = 0.1, 5.0  # of |δ|; of the expected background in each region of each bin
 TOY = {
-    "data": {"kind": "toy", "background": 500_000, "signal": 150_000, "background_yield": 100_000, "signal_yield": 100},
-    "split": {"train": 0.08, "validation": 0.2},
+    "data": {"kind": "toy", "background": 900_000, "signal": 270_000, "background_yield": 100_000, "signal_yield": 100},
+    "split": {"train": 0.045, "validation": 0.4},
     "features": ["x0", "x1", "x2"],
     "discriminant": {"column": "m", "edges": [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]},
 }
@@ -56,7 +56,8 @@ def drawn(method: str, number: int, *, short: bool) -> dict:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
     steps = {"epochs": 2, "steps_per_epoch": 2} if short else {}
-    batches = {**steps, "batch": 10_000}
+    steps = steps or {"epochs": 10, "steps_per_epoch": 30}  # few looks at validation events, of which there are many
+    batches = {"epochs": 5, "steps_per_epoch": 80, **({} if not short else steps), "batch": 10_000}
     if method in {"cls", "cls_alone"}:
         options = {
             "training": {**steps, "learning_rate": between(1e-3, 1e-2)},
@@ -75,7 +76,7 @@ def drawn(method: str, number: int, *, short: bool) -> dict:
         options = {"disco": between(1, 300), "training": {**batches, "learning_rate": between(1e-3, 1e-2)}}
         defaults = {"training": batches}
     else:
-        epochs = {} if short else {"epochs": int(rng.integers(10, 40))}
+        epochs = {} if short else {"steps_per_epoch": int(rng.integers(40, 200))}
         options = {"training": {**batches, **epochs, "learning_rate": between(1e-3, 1e-2)}}
         defaults = {"training": batches}
     return {"kind": method, **(options if number else defaults)}
@@ -89,7 +90,7 @@ def configured(data: str, method: dict, seed: int, *, short: bool) -> AbcdConfig
     if data == "semi_visible_jets":
         found["data"] = {**found["data"], "simulation_seed": 1}
     return AbcdConfig.model_validate(
-        {**found, "method": method, "seed": seed, "evaluation": {"largest_non_closure": LARGEST}}
+        {**found, "method": method, "seed": seed, "evaluation": {"largest_non_closure": LARGEST, "least_yield": LEAST}}
     )
 
 

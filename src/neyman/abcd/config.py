@@ -177,7 +177,8 @@ class ConstraintsConfig(Config):
     """What must hold while CLs falls, by multipliers; a constraint that is null is left out.
 
     Attributes:
-        closure: Largest |BC−AD|/(BC+AD) of a bin at the cuts, as root mean square over bins.
+        closure: Largest |BC−AD|/(BC+AD) of a bin at the cuts, as root mean square over bins, beyond what the statistics
+            of the simulation explain.
         random_closure: The same of all bins together, as root mean square over random cuts.
         disco: Largest squared distance correlation of the scores in background.
         least_yield: Least expected background in each region of each bin.

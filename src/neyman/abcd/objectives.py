@@ -19,6 +19,7 @@ Templates = tuple[Float[Tensor, "b 4"], Float[Tensor, "b 4"], Float[Tensor, "b 4
 FLOOR = 1e-3
 """Expected events below which a template is held: a region that is empty in simulation is not known to be empty."""
 
+_NOISIEST = 0.25  # variance of a closure of which nothing is known, between −1 and 1
 _TINY = 1e-12  # a root mean square of zero has no slope
 
 
@@ -111,7 +112,7 @@ class ConstrainedCls(nn.Module):
         objective = self.objective(templates)
         if self.multipliers is None:
             return objective
-        values = self.values(templates[0], scores[~is_signal], weights[~is_signal], levels, some, steepness=steepness)
+        values = self.values(templates, scores[~is_signal], weights[~is_signal], levels, some, steepness=steepness)
         return self.multipliers(objective, values)  # type: ignore[no-any-return]
 
     def templates(
@@ -148,7 +149,7 @@ class ConstrainedCls(nn.Module):
 
     def values(
         self,
-        background: Float[Tensor, "b 4"],
+        templates: Templates,
         scores: Float[Tensor, "n 2"],
         weights: Float[Tensor, " n"],
         levels: Float[Tensor, "m 2"],
@@ -158,8 +159,9 @@ class ConstrainedCls(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         """What is constrained, from the templates and the scores of the background."""
         values, limits = {}, self.limits
+        background, _, variance = templates
         if limits.closure is not None:
-            values["closure"] = _root_mean_square(bin_closure(background))
+            values["closure"] = _beyond_noise(bin_closure(background), background.detach(), variance.detach())
         if limits.random_closure is not None:
             cuts = [quantiles(scores[:, i].detach(), weights, levels[:, i]) for i in range(2)]
             at = torch.stack(cuts, dim=1)
@@ -196,6 +198,20 @@ def _constraints(limits: ConstraintsConfig) -> list[Constraint]:
 def _straight_through(soft: Tensor, hard: Tensor) -> Tensor:
     """The value of one with the gradient of the other (arXiv:1308.3432, section 4)."""
     return soft + (hard - soft).detach()
+
+
+def _beyond_noise(
+    closures: Float[Tensor, " b"], background: Float[Tensor, "b 4"], variance: Float[Tensor, "b 4"]
+) -> Float[Tensor, ""]:
+    """Root mean square of what the closure of bins is beyond the statistics of the simulation.
+
+    Those of a region with few events leave its closure uncertain by more than any target; to train the fluctuation of
+    one sample away would be to learn it by heart. With c = tanh(ln(1+δ)/2), the variance of c is that of ln(1+δ),
+    Σ σ²/n², times (1 − c²)²/4.
+    """
+    spread = (variance / background.clamp_min(FLOOR) ** 2).sum(dim=1)
+    noise = (0.25 * (1 - closures.detach() ** 2) ** 2 * spread).clamp_max(_NOISIEST)
+    return ((closures**2 - noise).mean().clamp_min(0.0) + _TINY).sqrt()
 
 
 def _root_mean_square(values: Float[Tensor, " n"]) -> Float[Tensor, ""]:

@@ -8,7 +8,8 @@ never negative and takes its place where the Hessian is not positive definite.
 A step ε in the logarithm multiplies a rate by 1 + ε. Near the minimum that is the same as exp(ε); far from it, it is
 the better choice: for n events on a known signal it finds n − μS, or zero if that is negative, at once. Along
 a narrow valley, where only B determines a product of rates, exp(ε) is: it leaves the product what the step wants. Both
-are tried.
+are tried. Where A and C have no events but B has, only the ratio of two vanishing rates is determined: such a bin may
+end without convergence, and is named.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _assess(
     templates = model.templates(scores, *train_sample.tensors[1:], steepness=steepness)
     objective = model.objective(templates)
     values = model.values(
-        templates[0], scores[background], train_sample.weights[background], levels, some, steepness=steepness
+        templates, scores[background], train_sample.weights[background], levels, some, steepness=steepness
     )
     measured = {OBJECTIVE: float(objective), VALIDATION: loss, **{name: float(value) for name, value in values.items()}}
     if model.multipliers is not None:
