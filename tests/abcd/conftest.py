@@ -5,7 +5,7 @@ import pytest
 from neyman.abcd.config import AbcdConfig
 
 TINY = {
-    "data": {"kind": "toy", "background": 8000, "signal": 4000},
+    "data": {"kind": "toy", "background": 16_000, "signal": 6000, "background_yield": 16_000, "signal_yield": 15},
     "discriminant": {"column": "m", "edges": [0, 0.4, 0.6, 1]},
     "networks": {"hidden": [16]},
     "method": {

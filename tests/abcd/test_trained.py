@@ -41,7 +41,7 @@ def test_what_was_saved_comes_back(trained, artefact):
 
 def test_the_card_says_what_batches_do(artefact):
     card = (artefact / "card.md").read_text()
-    assert "1000 of 6000 events" in card
+    assert "1000 of 11000 events" in card
     assert "x0, x1, x2" in card
     assert "double_disco" in card
 
@@ -80,8 +80,8 @@ def test_cut_and_count_takes_features_for_scores(trained):
 
 def test_the_plane_holds_nearly_all_events(trained):
     plane = check(trained).plane
-    assert np.sum(plane.background) == pytest.approx(1e5, rel=0.01)
-    assert np.sum(plane.signal) == pytest.approx(100, rel=0.01)
+    assert np.sum(plane.background) == pytest.approx(16_000, rel=0.01)
+    assert np.sum(plane.signal) == pytest.approx(15, rel=0.01)
 
 
 def test_a_manifest_that_was_edited_is_refused(artefact, message):

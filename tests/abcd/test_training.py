@@ -40,7 +40,6 @@ def test_multipliers_rise_while_a_constraint_is_violated(fitted):
     assert violated
     for name in violated:
         assert measures[f"{name}.multiplier"][1] > measures[f"{name}.multiplier"][0] >= 0
-    assert set(measures["least_yield.multiplier"]) == {0.0}  # met from the beginning
 
 
 def test_the_warm_up_learns_to_classify(fitted, tiny):

@@ -182,6 +182,7 @@ class ConstraintsConfig(Config):
         random_closure: The same of all bins together, as root mean square over random cuts.
         disco: Largest squared distance correlation of the scores in background.
         least_yield: Least expected background in each region of each bin.
+        least_simulated: Least number of simulated events there: of fewer, nobody knows how many are expected.
         random_cuts: How many random cuts in each step.
         disco_events: In how many background events, drawn anew in each step, distance correlation is computed.
     """
@@ -190,6 +191,7 @@ class ConstraintsConfig(Config):
     random_closure: float | None = Field(default=0.03, gt=0, lt=1)
     disco: float | None = Field(default=0.005, gt=0, lt=1)
     least_yield: float | None = Field(default=2.0, gt=0)
+    least_simulated: float = Field(default=5.0, gt=0)
     random_cuts: int = Field(default=8, ge=1)
     disco_events: int = Field(default=5000, ge=100)
 
@@ -263,6 +265,7 @@ class EvaluationConfig(Config):
     Attributes:
         largest_non_closure: |δ| may be so large, of all bins together and, within its uncertainty, of each.
         least_yield: Least expected background in each region of each bin.
+        least_simulated: Least effective number (Σw)²/Σw² of simulated background events there.
         quantiles: How many cuts on each score are tried.
         tightest: Fraction of background above the tightest of them.
         reference: Two features that stand in for the scores, as a cut-and-count analysis would.
@@ -270,6 +273,7 @@ class EvaluationConfig(Config):
 
     largest_non_closure: float = Field(default=0.1, gt=0, lt=1)
     least_yield: float = Field(default=1.0, gt=0)
+    least_simulated: float = Field(default=5.0, gt=0)
     quantiles: int = Field(default=16, ge=2, le=100)
     tightest: float = Field(default=0.003, gt=0, lt=0.5)
     reference: tuple[str, str] | None = None

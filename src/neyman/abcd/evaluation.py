@@ -14,7 +14,7 @@ from neyman.abcd.plane import Plane, ScoredSample, Sums, sums_at
 from neyman.abcd.templates import Templates
 
 FLOOR = 1e-3
-"""Expected background at which a yield is held: a region that is empty in simulation is not known to be empty."""
+"""Expected background at which a yield is held where it is divided by."""
 
 _FINALISTS = 10  # cuts with the largest q at a strength of 1, of which limits are computed: those take longer
 _UNCERTAINTIES = 2.0  # of a bin, within which it is compatible with the largest non-closure
@@ -104,11 +104,10 @@ def assess(sample: ScoredSample, edges: Float[np.ndarray, " e"], cuts: Float[np.
 
 
 def templates_from(sums: Sums) -> Templates:
-    """Templates for the fits: no yield is negative, and no background zero."""
-    empty = sums.background < FLOOR
-    typical = sums.variance.sum() / max(float(sums.background.sum()), FLOOR)  # the weight of a typical event
-    variance = np.where(empty, typical * FLOOR, sums.variance)
-    return Templates(np.maximum(sums.background, FLOOR), np.maximum(sums.signal, 0.0), variance=variance)
+    """Templates for the fits. An empty region counts as one simulated event: it is not known to be empty."""
+    one = sums.variance.sum() / max(float(sums.background.sum()), FLOOR)
+    variance = np.where(sums.background < one, one**2, sums.variance)
+    return Templates(np.maximum(sums.background, max(one, FLOOR)), np.maximum(sums.signal, 0.0), variance=variance)
 
 
 def contamination_of(background: Float[np.ndarray, 4], signal: Float[np.ndarray, 4]) -> float:
@@ -161,7 +160,10 @@ def choose_cuts(
     best, closest = Choice(grid[0], allowed=False, limit=np.inf), np.inf
     for i, j in np.ndindex(len(grid), len(grid)):
         sums = plane.at(i, j)
-        if not (sums.background >= options.least_yield).all() or not sums.signal[:, 1].sum() > 0:
+        enough = (sums.background >= options.least_yield) & (
+            sums.background**2 >= options.least_simulated * sums.variance
+        )
+        if not enough.all() or not sums.signal[:, 1].sum() > 0:
             continue
         closure = Closure.of(sums.background, sums.variance)
         if closure.holds(options.largest_non_closure):

@@ -16,11 +16,8 @@ from neyman.learning.multipliers import Constraint, Multipliers
 
 Templates = tuple[Float[Tensor, "b 4"], Float[Tensor, "b 4"], Float[Tensor, "b 4"]]
 
-FLOOR = 1e-3
-"""Expected events below which a template is held: a region that is empty in simulation is not known to be empty."""
-
 _NOISIEST = 0.25  # variance of a closure of which nothing is known, between −1 and 1
-_TINY = 1e-12  # a root mean square of zero has no slope
+_TINY = 1e-12  # under roots, which have no slope at zero, and under fractions
 
 
 class Classification(nn.Module):
@@ -138,10 +135,11 @@ class ConstrainedCls(nn.Module):
     def objective(self, templates: Templates) -> Float[Tensor, ""]:
         """What is minimised."""
         background, signal, variance = templates
+        one = one_event(background, variance)
         return expected_loss(
-            background.clamp_min(FLOOR),
+            background.clamp_min(one),
             signal.clamp_min(0.0),
-            variance=_known(background, variance) if self.options.mc_statistics else None,
+            variance=torch.where(background < one, one**2, variance) if self.options.mc_statistics else None,
             mu=self.options.mu,
             theta=self.options.theta,
             statistic=self.options.statistic,
@@ -172,14 +170,14 @@ class ConstrainedCls(nn.Module):
         if limits.disco is not None:
             values["disco"] = decorrelation(scores[some], weights[some])
         if limits.least_yield is not None:
-            values["least_yield"] = minimum_yields(background, limits.least_yield)
+            least = max(limits.least_yield, limits.least_simulated * float(one_event(background, variance)))
+            values["least_yield"] = minimum_yields(background, least)
         return values
 
 
-def _known(background: Float[Tensor, "b 4"], variance: Float[Tensor, "b 4"]) -> Float[Tensor, "b 4"]:
-    """Σw², of an empty region that of as little of an event as the floor: it is not known that there is nothing."""
-    typical = variance.sum() / background.sum().clamp_min(FLOOR)
-    return torch.where(background < FLOOR, (typical * FLOOR).detach(), variance)
+def one_event(background: Float[Tensor, "b 4"], variance: Float[Tensor, "b 4"]) -> Float[Tensor, ""]:
+    """What a typical simulated event stands for, Σw²/Σw. An empty region counts as one: it is not known to be empty."""
+    return (variance.sum() / background.sum().clamp_min(_TINY)).clamp_min(_TINY).detach()
 
 
 def _constraints(limits: ConstraintsConfig) -> list[Constraint]:
@@ -209,7 +207,7 @@ def _beyond_noise(
     one sample away would be to learn it by heart. With c = tanh(ln(1+δ)/2), the variance of c is that of ln(1+δ),
     Σ σ²/n², times (1 − c²)²/4.
     """
-    spread = (variance / background.clamp_min(FLOOR) ** 2).sum(dim=1)
+    spread = (variance / background.clamp_min(one_event(background, variance)) ** 2).sum(dim=1)
     noise = (0.25 * (1 - closures.detach() ** 2) ** 2 * spread).clamp_max(_NOISIEST)
     return ((closures**2 - noise).mean().clamp_min(0.0) + _TINY).sqrt()
 
