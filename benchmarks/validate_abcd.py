@@ -25,7 +25,7 @@ from neyman.abcd.config import AbcdConfig
 from neyman.abcd.evaluation import choose_cuts
 from neyman.abcd.trained import train_abcd
 from neyman.core.errors import NeymanError
-from neyman.core.files import digest, write_json
+from neyman.core.files import digest, write_json, write_text
 from neyman.core.provenance import commit, versions
 from neyman.core.random import stream
 
@@ -55,9 +55,9 @@ def drawn(method: str, number: int, *, short: bool) -> dict:
     def between(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
-    steps = {"epochs": 2, "steps_per_epoch": 2} if short else {}
+    steps = {"epochs": 2, "steps_per_epoch": 25, "learning_rate": 1e-2} if short else {}
     steps = steps or {"epochs": 10, "steps_per_epoch": 30}  # few looks at validation events, of which there are many
-    batches = {"epochs": 5, "steps_per_epoch": 80, **({} if not short else steps), "batch": 10_000}
+    batches = {"epochs": 5, "steps_per_epoch": 80, **(steps if short else {}), "batch": 10_000}
     if method in {"cls", "cls_alone"}:
         options = {
             "training": {**steps, "learning_rate": between(1e-3, 1e-2)},
@@ -86,7 +86,7 @@ def configured(data: str, method: dict, seed: int, *, short: bool) -> AbcdConfig
     """The config of a trial."""
     found = dict(DATA[data])
     if short:
-        found["data"] = {**found["data"], **REDUCED}
+        found |= {"data": {**found["data"], **REDUCED}, "split": {}}
     if data == "semi_visible_jets":
         found["data"] = {**found["data"], "simulation_seed": 1}
     return AbcdConfig.model_validate(
@@ -231,12 +231,50 @@ def summary(result: dict) -> dict:
     return found
 
 
+NAMES = {
+    "cls": "CLs under constraints",
+    "double_disco": "Double DisCo",
+    "bce": "cross-entropy alone",
+    "cut_and_count": "two features",
+    "cls_alone": "CLs alone",
+}
+
+
+def with_results(page: str, report: dict) -> str:
+    """The page with a table between its markers."""
+    begin, end = "<!-- results -->", "<!-- end of results -->"
+    head, _, rest = page.partition(begin)
+    tail = rest.partition(end)[2]
+    lines = [
+        "| trained by | tried | limit on μ | over the best score's | over Double DisCo's | δ of test events | closes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, name in NAMES.items():
+        row, found = report["summary"].get(method, {}), report["methods"].get(method, {})
+        if not row.get("seeds"):
+            continue
+        spread = "" if row.get("limit_sd") is None else f" ± {row['limit_sd']:.3f}"
+        error = row.get("over_double_disco_error")
+        over = "" if "over_double_disco" not in row else f"{row['over_double_disco']:.2f}"
+        over += "" if error is None or not over else f" ± {error:.2f}"
+        best = f"{row['over_optimum']:.2f}" if "over_optimum" in row else ""
+        closure = f"{_percent(row['non_closure'])}, worst {_percent(row['largest_non_closure'])}"
+        cells = [name, found["configurations"], f"{row['limit']:.3f}{spread}", best, over, closure]
+        lines.append(f"| {' | '.join(map(str, cells))} | {row['closes']} of {row['seeds']} |")
+    return "\n".join([head + begin, "", *lines, "", end + tail])
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:+.0f} %".replace("-", "−") if abs(value) < 10 else f"a factor {1 + value:.0f}"
+
+
 def main() -> None:
     """Study one kind of data."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", choices=DATA, default="toy")
     parser.add_argument("--work", type=Path, required=True, help="folder of finished trials")
     parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--docs", type=Path, help="write the table into this page, between its markers")
     parser.add_argument("--methods", nargs="+", default=["double_disco", "cls", "bce", "cls_alone"])
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--seeds", type=int)
@@ -256,6 +294,8 @@ def main() -> None:
     }
     if asked.json:
         write_json(asked.json, report)
+    if asked.docs:
+        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
     print(json.dumps(report["summary"]))
 
 

@@ -102,9 +102,15 @@ def check_converged(distance: Floats, packed: Float[np.ndarray, "k m"], *, toler
         tolerance: The largest distance that will do.
 
     Raises:
-        NumericsError: If one is not; it names the first.
+        NumericsError: If one is not; it names the first. If none is, it is what they share that was not found.
     """
     wrong = ~(np.asarray(distance) <= tolerance)
+    if len(wrong) > 1 and wrong.all():
+        raise NumericsError(
+            f"the fit of what {len(wrong)} bins share found no minimum",
+            expected="a signal strength, and with shared θ its value, at which −ln L is lowest",
+            hint="theta per_bin; or export the regions as a workspace and look with `neyman fit scan`",
+        )
     if wrong.any():
         bin_ = int(np.argmax(wrong))
         background = ", ".join(f"{value:.4g}" for value in packed[:4, bin_])
