@@ -63,8 +63,10 @@ def _verdicts(trained: TrainedAbcd, test: Assessment) -> list[Verdict]:
         options.largest_non_closure,
         int(np.argmax(np.abs(closure.bins) / np.maximum(closure.errors, 1e-12))),
     )
-    least = np.unravel_index(int(np.argmin(test.templates.background)), test.templates.background.shape)
-    smallest = float(test.templates.background[least])
+    yields = test.templates.background
+    errors = np.zeros_like(yields) if test.templates.variance is None else np.sqrt(test.templates.variance)
+    least = np.unravel_index(int(np.argmin(yields + 2 * errors)), yields.shape)
+    smallest, error = float(yields[least]), float(errors[least])
     return [
         Verdict(
             name="cuts",
@@ -86,9 +88,9 @@ def _verdicts(trained: TrainedAbcd, test: Assessment) -> list[Verdict]:
         ),
         Verdict(
             name="yields",
-            passed=smallest >= options.least_yield,
-            detail=f"{smallest:.3g} expected background events in region {REGIONS[least[1]]} of bin {least[0]}, "
-            f"the fewest; at least {options.least_yield:g}",
+            passed=smallest + 2 * error >= options.least_yield,
+            detail=f"{smallest:.3g} ± {error:.2g} expected background events in region {REGIONS[least[1]]} of bin "
+            f"{least[0]}, the fewest; at least {options.least_yield:g} within two standard deviations",
         ),
     ]
 

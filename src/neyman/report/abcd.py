@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def abcd_page(result: RunResult, *, style: Style = "plain") -> Page:
         title=f"ABCD with two scores trained by {_method(check.method)}",
         subtitle=_subtitle(result),
         headlines=_headlines(result),
-        checks=[Check(each.name, each.passed, each.detail) for each in check.verdicts],
+        checks=[Check(each.name, each.passed, re.sub(r"-(?=\d)", "−", each.detail)) for each in check.verdicts],
         sections=[
             _limit(result, style),
             _regions(check, style),

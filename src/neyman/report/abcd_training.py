@@ -28,6 +28,7 @@ CONSTRAINTS = {
     "disco": "squared distance corr.",
     "least_yield": "shortfall of yields",
 }
+_NOTHING = 1e-9  # a multiplier that has decayed
 
 
 def training_section(result: RunResult, style: Style) -> Section:
@@ -120,6 +121,8 @@ def _held(phase: PhaseHistory, limits: Mapping[str, float]) -> Table:
     for name, found in phase.constraints.items():
         held = "—" if found.satisfied is None else "yes" if found.satisfied[phase.best] else "no"
         multiplier = None if found.multiplier is None else found.multiplier[phase.best]
+        if multiplier is not None and abs(multiplier) < _NOTHING:
+            multiplier = 0.0
         rows.append(
             [
                 CONSTRAINTS.get(name, name),
