@@ -155,14 +155,13 @@ class CLsLoss(nn.Module):
             NumericsError: If a fit does not converge, retries included.
         """
         background, signal = self.templates(models, features, cuts, weights_xs, target=target, data_dict=data_dict)
-        for retry in range(self.num_retries + 1):
-            floor = self.epsilon * 10**retry
+        floor = self.epsilon
+        for _ in range(self.num_retries):
             try:
                 return expected_loss(background + floor, signal + floor)
             except NumericsError:
-                if retry == self.num_retries:
-                    raise
-        raise AssertionError
+                floor *= 10
+        return expected_loss(background + floor, signal + floor)
 
     def templates(
         self,

@@ -122,8 +122,7 @@ class _Trainer:
         *_, levels, some = self._plan("assessment", method.training, _TO_ASSESS).constrained(0)
 
         def assess(averaged: nn.Module) -> Mapping[str, float]:
-            if not isinstance(averaged, ConstrainedCls):
-                raise TypeError(type(averaged).__name__)
+            assert isinstance(averaged, ConstrainedCls)  # noqa: S101 - it is a copy of the model
             return _assess(averaged, self.train, self.validation, levels, some)
 
         def make(_: nn.Module, options: TrainingConfig) -> torch.optim.Optimizer:
