@@ -107,19 +107,22 @@ def check_converged(distance: Floats, packed: Float[np.ndarray, "k m"], *, toler
     wrong = ~(np.asarray(distance) <= tolerance)
     if len(wrong) > 1 and wrong.all():
         raise NumericsError(
-            f"the fit of what {len(wrong)} bins share found no minimum",
-            expected="a signal strength, and with shared θ its value, at which −ln L is lowest",
-            hint="theta per_bin; or export the regions as a workspace and look with `neyman fit scan`",
+            f"the fit of what {len(wrong)} bins share, the signal strength or θ, found no minimum",
+            where=f"with the fewest events: {_shown(packed, int(np.argmin(packed[:4].min(axis=0))))}",
+            hint="merge bins; or export the regions as a workspace and look with `neyman fit scan`",
         )
     if wrong.any():
         bin_ = int(np.argmax(wrong))
-        background = ", ".join(f"{value:.4g}" for value in packed[:4, bin_])
-        signal = ", ".join(f"{value:.4g}" for value in packed[4:8, bin_])
         raise NumericsError(
             f"bin {bin_}: the fit found no minimum",
-            where=f"background ({background}) and signal ({signal}) in A, B, C, D",
+            where=_shown(packed, bin_),
             hint="merge this bin with its neighbour",
         )
+
+
+def _shown(packed: Float[np.ndarray, "k m"], bin_: int) -> str:
+    background, signal = (", ".join(f"{value:.4g}" for value in packed[rows, bin_]) for rows in (range(4), range(4, 8)))
+    return f"bin {bin_}, background ({background}) and signal ({signal}) in A, B, C, D"
 
 
 def _complain(given: dict[str, Float[np.ndarray, " ..."]]) -> None:
