@@ -258,14 +258,14 @@ def with_results(page: str, report: dict) -> str:
         over = "" if "over_double_disco" not in row else f"{row['over_double_disco']:.2f}"
         over += "" if error is None or not over else f" ± {error:.2f}"
         best = f"{row['over_optimum']:.2f}" if "over_optimum" in row else ""
-        closure = f"{_percent(row['non_closure'])}, worst {_percent(row['largest_non_closure'])}"
+        closure = f"{_percent(row['non_closure'])}, largest {_percent(row['largest_non_closure'])}"
         cells = [name, found["configurations"], f"{row['limit']:.3f}{spread}", best, over, closure]
         lines.append(f"| {' | '.join(map(str, cells))} | {row['closes']} of {row['seeds']} |")
     return "\n".join([head + begin, "", *lines, "", end + tail])
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:+.0f} %".replace("-", "−") if abs(value) < 10 else f"a factor {1 + value:.0f}"
+    return f"{100 * value:.0f} %".replace("-", "−") if abs(value) < 10 else f"a factor {1 + value:.0f}"
 
 
 def main() -> None:
