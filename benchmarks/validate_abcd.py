@@ -31,8 +31,14 @@ from neyman.core.random import stream
 
 LARGEST, LEAST = 0.1, 5.0  # of |δ|; of the expected background in each region of each bin
 TOY = {
-    "data": {"kind": "toy", "background": 900_000, "signal": 270_000, "background_yield": 100_000, "signal_yield": 100},
-    "split": {"train": 0.045, "validation": 0.4},
+    "data": {
+        "kind": "toy",
+        "background": 1_800_000,
+        "signal": 540_000,
+        "background_yield": 100_000,
+        "signal_yield": 100,
+    },
+    "split": {"train": 0.0225, "validation": 0.4875},
     "features": ["x0", "x1", "x2"],
     "discriminant": {"column": "m", "edges": [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]},
 }

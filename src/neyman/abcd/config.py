@@ -263,7 +263,7 @@ class EvaluationConfig(Config):
     """How cuts are chosen, with hard gates on validation events.
 
     Attributes:
-        largest_non_closure: |δ| may be so large, of all bins together and, within its uncertainty, of each.
+        largest_non_closure: |δ| may be so large: of all bins with its error added, of each within its error.
         least_yield: Least expected background in each region of each bin.
         least_simulated: Least effective number (Σw)²/Σw² of simulated background events there.
         quantiles: How many cuts on each score are tried.

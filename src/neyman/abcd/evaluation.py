@@ -51,9 +51,13 @@ class Closure:
         return cls(bins, errors, float(total[0]), float(error[0]))
 
     def holds(self, largest: float) -> bool:
-        """Whether |δ| of all bins is no larger, and known as well, and that of each bin is compatible with it."""
+        """Whether |δ| of all bins is smaller by at least its uncertainty, and that of each bin is compatible with it.
+
+        Of many cuts the best are taken: without a margin, those would be taken whose δ fluctuated to below the limit,
+        and other events would show a larger one.
+        """
         each = np.abs(self.bins) - _UNCERTAINTIES * self.errors <= largest
-        return bool(abs(self.total) <= largest and self.error <= largest and each.all())
+        return bool(abs(self.total) + self.error <= largest and each.all())
 
 
 def _non_closure(background: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
