@@ -3,6 +3,7 @@
 import pytest
 
 from neyman.abcd.config import AbcdConfig
+from neyman.abcd.trained import train_abcd
 
 TINY = {
     "data": {"kind": "toy", "background": 16_000, "signal": 6000, "background_yield": 16_000, "signal_yield": 15},
@@ -24,3 +25,11 @@ TINY = {
 def tiny():
     """`tiny(method={...})`: the config of a toy that trains in seconds, with some keys changed."""
     return lambda **changes: AbcdConfig.model_validate(TINY | changes)
+
+
+@pytest.fixture(scope="session")
+def trained(tiny):
+    """Double DisCo in seconds."""
+    steps = {"epochs": 4, "steps_per_epoch": 40, "batch": 1000, "learning_rate": 0.01}
+    discriminant = {"column": "m", "edges": [0, 0.5, 1]}
+    return train_abcd(tiny(method={"kind": "double_disco", "training": steps}, discriminant=discriminant))

@@ -1,6 +1,7 @@
 import pytest
 
-from neyman.abcd.config import AbcdConfig, BceMethod, ClsMethod, DoubleDiscoMethod
+from neyman.abcd.config import AbcdConfig
+from neyman.abcd.methods import BceMethod, ClsMethod, DoubleDiscoMethod
 from neyman.core.errors import ConfigError
 
 SMALL = {"data": "{kind: toy}", "discriminant": "{column: m, edges: [0, 0.5, 1]}"}
@@ -54,7 +55,12 @@ def test_files_are_beside_the_config(write, tmp_path):
         ({"features": "[x0, m]"}, [":2: discriminant", "they contain 'm'"]),
         ({"features": "[x0, x0]"}, [":3: features", "each once"]),
         ({"features": "[]"}, [":3: features"]),
+        ({"features": "[x, w]", "data": "{kind: files, files: [a], label: y, weight: w}"}, ["'w' is the weight"]),
+        ({"features": "[x, y]", "data": "{kind: files, files: [a], label: y}"}, [":3: features", "'y' is the label"]),
+        ({"evaluation": "{reference: [x0, x0]}"}, [":3: evaluation.reference", "two different columns"]),
         ({"method": "clz"}, [":3: method", "one of cls, double_disco, bce, cls_alone"]),
+        ({"method": "[cls]"}, [":3: method", "one of cls, double_disco, bce, cls_alone"]),
+        ({"data": "null"}, [":1: data", "one of toy, semi_visible_jets, files"]),
         ({"method": "{kind: cls, trainin: {}}"}, [":3: method.cls.trainin", "did you mean 'training'?"]),
         ({"method": "{kind: cls, cuts: [0.9, 1.0]}"}, ["less than 1"]),
         ({"method": "{kind: cls, steepness: [0, 5]}"}, ["greater than 0"]),
@@ -65,6 +71,7 @@ def test_files_are_beside_the_config(write, tmp_path):
         ({"data": "{kind: files, signal: [a]}"}, ["either signal and background, or files and label"]),
         ({"data": "{kind: files, files: [a]}"}, ["either signal and background, or files and label"]),
         ({"data": "{kind: files, files: [a], label: y, signal: [b]}"}, ["either signal and background"]),
+        ({"data": "{kind: files, signal: [a], background: [b, a]}"}, ["each file once", "a stands twice"]),
         ({"split": "{train: 0.7, validation: 0.3}"}, [":3: split", "the test needs events"]),
         ({"luminosity": "-1"}, [":3: luminosity"]),
         ({"luminosity": ".inf"}, [":3: luminosity"]),

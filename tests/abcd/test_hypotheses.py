@@ -137,8 +137,9 @@ def test_limits_are_where_cls_is_the_level():
 
 def test_limits_scale_with_the_signal():
     background, signal = ONE
-    plain, strong = upper_limit(background, signal).expected, upper_limit(background, 1e4 * signal).expected
-    assert strong == pytest.approx(plain / 1e4, rel=1e-7)
+    plain = upper_limit(background, signal).expected
+    for factor in (1e-4, 1e4):
+        assert upper_limit(background, factor * signal).expected == pytest.approx(plain / factor, rel=1e-7)
 
 
 def test_without_observed_data_there_is_no_observed_answer():
@@ -194,14 +195,6 @@ def test_random_models_end_in_an_answer_or_name_the_bin(theta):
         assert (np.diff(found.expected) >= 0).all()
         assert 0 <= found.observed <= 1 + 1e-12
     assert named < 50
-
-
-def test_a_fit_that_found_no_minimum_names_the_bin(monkeypatch, message):
-    import neyman.abcd.arrays as arrays
-
-    with pytest.raises(NumericsError) as error:
-        arrays.check_converged(np.array([0.0, np.nan]), np.vstack([TWO[0].T, TWO[1].T]))
-    message(error, "bin 1", "80, 9, 900, 100", "10, 6, 3, 12")
 
 
 def test_bad_input(message):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from neyman.abcd.arrays import check_converged, pack
 from neyman.abcd.hypotheses import cls, significance
 from neyman.abcd.loss import loss_and_gradients
-from neyman.core.errors import DataError, InputError, NumericsError
+from neyman.core.errors import DataError, InputError
 
 BACKGROUND = np.array([[400.0, 52, 4000, 500], [80, 9, 900, 100], [1e-3, 2e-3, 5e-3, 4e-3], [2.0, 0.5, 30, 5]])
 SIGNAL = np.array([[2.0, 10, 1, 3], [1, 6, 0.2, 1], [0.02, 0.5, 0.01, 0.03], [3.0, 1, 0.5, 4]])
@@ -111,25 +110,7 @@ def test_numbers_that_are_not_finite(name, value, message):
     message(error, name, "bin 1")
 
 
-def test_shapes_that_differ(message):
-    with pytest.raises(DataError) as error:
-        pack(BACKGROUND, SIGNAL[:2])
-    message(error, "signal", "(2, 4)", "(4, 4)")
-    with pytest.raises(DataError) as error:
-        pack(BACKGROUND[:0], SIGNAL[:0])
-    message(error, "background", "(0, 4)")
-
-
 def test_a_negative_strength(message):
     with pytest.raises(InputError) as error:
         loss_and_gradients(BACKGROUND, SIGNAL, mu=-1.0)
     message(error, "-1")
-
-
-def test_a_fit_that_fails_is_named():
-    packed = np.arange(24, dtype=float).reshape(8, 3)
-    with pytest.raises(NumericsError, match="bin 1: the fit found no minimum"):
-        check_converged(np.array([0.0, 1e-3, 0.0]), packed)
-    with pytest.raises(NumericsError, match="what 3 bins share"):
-        check_converged(np.full(3, np.nan), packed)
-    check_converged(np.zeros(3), packed)

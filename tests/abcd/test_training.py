@@ -32,6 +32,7 @@ def test_constraints_hold_in_the_end_and_cls_is_better_than_at_the_start(fitted)
     assert max(measures["closure"][best], measures["random_closure"][best]) <= 0.05 * 1.05
     assert measures["objective"][best] < measures["objective"][0]
     assert history.validation[best] == measures["validation"][best] == min(history.validation)
+    assert history.validation[0] > measures["validation"][0] + 10  # a violated constraint makes an epoch worse
 
 
 def test_multipliers_rise_while_a_constraint_is_violated(fitted):

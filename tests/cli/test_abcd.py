@@ -5,6 +5,7 @@ import json
 import pytest
 
 from neyman.abcd.results import CheckResult, LimitResult, RunResult
+from neyman.core.errors import DataError
 from neyman.core.runs import Run
 
 CONFIG = """\
@@ -196,6 +197,28 @@ def test_bad_jobs_leave_nothing_behind(neyman, refused, tmp_path, line, parts):
     (tmp_path / "c.yaml").write_text("\n".join([CONFIG.splitlines()[0], line, *CONFIG.splitlines()[2:]]))
     refused(neyman("abcd", "train", tmp_path / "c.yaml", "--out", tmp_path / "a"), *parts)
     assert [file.name for file in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_events_that_stop_the_second_phase_leave_nothing_behind(neyman, refused, tmp_path, monkeypatch):
+    """Nobody could go on from there: the same config ends there again, and another one is another run."""
+
+    def refuse(*_):
+        raise DataError("no signal in B", hint="lower cuts")
+
+    monkeypatch.setattr("neyman.abcd.training.check_templates", refuse)
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    refused(neyman("abcd", "train", tmp_path / "c.yaml", "--out", tmp_path / "a"), "no signal in B")
+    assert [file.name for file in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_what_can_be_resumed_is_kept_if_the_events_are_away(neyman, refused, tmp_path):
+    away = "data: {kind: files, signal: [s.parquet], background: [b.parquet]}\nfeatures: [x]"
+    (tmp_path / "c.yaml").write_text(CONFIG.replace(CONFIG.splitlines()[0], away).replace("reference: [x0, x2]", ""))
+    state = tmp_path / "a.training" / "classifiers.safetensors"
+    state.parent.mkdir()
+    state.write_bytes(b"hours of work")
+    refused(neyman("abcd", "train", tmp_path / "c.yaml", "--out", tmp_path / "a"), "no such file", "s.parquet")
+    assert state.read_bytes() == b"hours of work"
 
 
 def test_what_is_there_is_not_replaced(neyman, refused, tmp_path):

@@ -14,6 +14,9 @@ from neyman.core.random import stream
 from neyman.events.events import Events
 from neyman.simulation.gaussians import ThreeGaussians
 
+_LARGEST = 1e30
+"""Features and weights are below it: networks compute in single precision, which ends at 3e38."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -35,11 +38,13 @@ def load(config: AbcdConfig) -> Loaded:
 
     Raises:
         ConfigError: If a column that the config names is not there.
-        DataError: If events cannot be used: see `check_sample`.
+        DataError: If events cannot be used: see `check_sample` and `check_features`.
     """
     sample, features = _events(config)
-    sample = sample.select(np.arange(len(sample)), np.full(len(sample), config.luminosity))
+    with np.errstate(over="ignore"):  # a weight that is infinite then is refused
+        sample = sample.select(np.arange(len(sample)), np.full(len(sample), config.luminosity))
     check_sample(sample, config.discriminant.column, np.asarray(config.discriminant.edges))
+    check_features(sample, features)
     inputs = digests(config.data) if isinstance(config.data, FilesData) else {}
     return Loaded(Parts.of(sample, config.split, config.seed), features, inputs)
 
@@ -99,8 +104,8 @@ def check_sample(sample: Sample, column: str, edges: np.ndarray) -> None:
         edges: Edges of its bins.
 
     Raises:
-        DataError: If a class is missing, its weights do not sum to more than zero, no signal is in the bins, or the
-            background of a bin sums to zero or less.
+        DataError: If a class is missing, its weights do not sum to more than zero or one is huge, no signal is in the
+            bins, or the background of a bin sums to zero or less.
     """
     for label, what in ((True, "signal"), (False, "background")):
         chosen = sample.is_signal == label
@@ -109,6 +114,8 @@ def check_sample(sample: Sample, column: str, edges: np.ndarray) -> None:
         total = float(sample.weights[chosen].sum())
         if not total > 0:
             raise DataError(f"the weights of {what} sum to {total:g}", where="data", expected="more than zero")
+    if not (largest := float(np.abs(sample.weights).max())) < _LARGEST:
+        raise DataError(f"an event of weight {largest:g}", where="data", expected=f"less than {_LARGEST:g}")
     values = sample.events[column]
     yields = {
         label: np.histogram(
@@ -132,3 +139,31 @@ def check_sample(sample: Sample, column: str, edges: np.ndarray) -> None:
             expected="signal in the bins",
             hint=f"'{column}' goes from {values.min():g} to {values.max():g}",
         )
+
+
+def check_features(sample: Sample, features: tuple[str, ...]) -> None:
+    """Refuse features that networks cannot learn from.
+
+    Args:
+        sample: Signal and background.
+        features: The columns that networks see.
+
+    Raises:
+        DataError: If a feature is the same in all events, or has a number so large that it stands for a missing one.
+    """
+    for name in features:
+        low, high = float(sample.events[name].min()), float(sample.events[name].max())
+        if not max(-low, high) < _LARGEST:
+            raise DataError(
+                f"{high if high >= _LARGEST else low:g} among its values",
+                where=f"column '{name}'",
+                expected=f"numbers below {_LARGEST:g}",
+                hint="if it stands for a missing value, another number or without these events",
+            )
+        if low == high:
+            raise DataError(
+                f"{low:g} in all events",
+                where=f"column '{name}'",
+                expected="a feature that varies",
+                hint="leave it out of 'features'",
+            )

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from neyman.abcd.config import ClsAloneMethod, ClsMethod, ConstraintsConfig
 from neyman.abcd.gates import Cuts, steepness_at, templates_of
+from neyman.abcd.methods import ClsAloneMethod, ClsMethod, ConstraintsConfig
 from neyman.abcd.networks import Scores
 from neyman.abcd.torch import expected_loss
 from neyman.learning.closure import bin_closure, closure, minimum_yields, quantiles

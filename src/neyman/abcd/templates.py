@@ -149,6 +149,10 @@ def _kind(value: object) -> str:
     return names.get(type(value), f"the number {value}" if isinstance(value, int | float) else type(value).__name__)
 
 
+def _bins(number: int) -> str:
+    return "1 bin" if number == 1 else f"{number} bins"
+
+
 def _numbers(values: object, where: str) -> Float[np.ndarray, " bins"]:
     if not isinstance(values, list) or not values:
         what = "an empty list" if values == [] else _kind(values)
@@ -174,7 +178,7 @@ def _regions(part: object, name: str, where: str) -> Float[np.ndarray, "bins 4"]
     for region, row in zip(REGIONS, rows, strict=True):
         if len(row) != len(rows[0]):
             place = _path(where, name, region)
-            raise DataError(f"{len(row)} bins", where=place, expected=f"{len(rows[0])}, as in region A")
+            raise DataError(_bins(len(row)), where=place, expected=f"{len(rows[0])}, as in region A")
     return np.stack(rows, axis=1)
 
 
@@ -198,8 +202,8 @@ def _check(arrays: Mapping[str, Float[np.ndarray, " ..."] | None], where: str) -
         if array is not None:
             shape = background.shape if name in _YIELDS else background.shape[:1]
             if array.shape != shape:
-                found = f"{len(array)} bins" if array.ndim == len(shape) else f"an array of shape {array.shape}"
-                expected = f"{shape[0]} bins, as the background" if array.ndim == len(shape) else f"shape {shape}"
+                found = _bins(len(array)) if array.ndim == len(shape) else f"an array of shape {array.shape}"
+                expected = f"{_bins(shape[0])}, as the background" if array.ndim == len(shape) else f"shape {shape}"
                 raise DataError(found, where=_path(where, name), expected=expected)
             _check_numbers(name, array, where)
     signal = arrays["signal"]

@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neyman.abcd.batches import Plan, TensorSample
-from neyman.abcd.config import AbcdConfig, ClsAloneMethod, ClsMethod, ConstraintsConfig, DoubleDiscoMethod, StepsConfig
+from neyman.abcd.config import AbcdConfig
 from neyman.abcd.data import Loaded
 from neyman.abcd.gates import check_cuts, check_inputs, check_templates
+from neyman.abcd.methods import ClsAloneMethod, ClsMethod, ConstraintsConfig, DoubleDiscoMethod, StepsConfig
 from neyman.abcd.networks import Scores
 from neyman.abcd.objectives import Classification, ConstrainedCls, Templates
 from neyman.core.files import digest

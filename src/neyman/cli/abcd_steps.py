@@ -14,6 +14,7 @@ import typer
 from neyman.abcd.results import CheckResult, LimitResult, RunResult
 from neyman.abcd.templates import Templates
 from neyman.core.artefacts import check_place
+from neyman.core.errors import DataError
 from neyman.core.files import locked, make_folder, remove_leftovers
 from neyman.core.provenance import provenance
 from neyman.core.runs import RunFolder
@@ -33,6 +34,7 @@ def train_step(config: AbcdConfig, out: Path) -> TrainedAbcd:
     out = out.resolve()  # `.` has no name
     check_place(out, kind=KIND)
     state = _state(out)
+    fresh = not state.exists()
     make_folder(state)
     try:
         with locked(state):
@@ -40,6 +42,10 @@ def train_step(config: AbcdConfig, out: Path) -> TrainedAbcd:
             trained = train_abcd(config, checkpoints=state)
             trained = trained.save(out)
             shutil.rmtree(state, ignore_errors=True)
+    except DataError:
+        if fresh:  # the same would end here again, and another config could not go on from there
+            shutil.rmtree(state, ignore_errors=True)
+        raise
     finally:
         with contextlib.suppress(OSError):
             state.rmdir()  # if there is nothing to resume from

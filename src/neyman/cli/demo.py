@@ -19,6 +19,7 @@ class Job(StrEnum):
     posterior = "posterior"
     fit = "fit"
     abcd = "abcd"
+    calibration = "calibration"
 
 
 def demo(
@@ -43,6 +44,13 @@ def demo(
         from neyman.cli import abcd_steps
 
         abcd_steps.run_steps(_config(job, AbcdConfig.load), out / job.value, command=f"demo {job.value}")
+        return
+
+    if job is Job.calibration:
+        from neyman.calibration.config import CalibrationConfig
+        from neyman.cli import calibration_steps
+
+        calibration_steps.run_steps(_config(job, CalibrationConfig.load), out / job.value, command=f"demo {job.value}")
         return
 
     from neyman.cli.posterior_steps import run_steps

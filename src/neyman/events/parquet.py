@@ -72,7 +72,7 @@ def read_schema(path: Path) -> Schema | None:
     Raises:
         DataError: If the file cannot be read, or its schema is damaged.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         text = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY)
     if text is None:
         return None
@@ -96,7 +96,7 @@ def _refuse_other_units(path: Path, schema: Schema) -> None:
 
 
 def _refuse_other_names(path: Path, schema: Schema) -> None:
-    with _opened(path) as file:
+    with opened(path) as file:
         present = file.schema_arrow.names
     missing = [name for name in schema.names if name not in present]
     if not missing:
@@ -114,7 +114,7 @@ def _refuse_other_names(path: Path, schema: Schema) -> None:
 
 
 def _refuse_other_weights(path: Path, schema: Schema) -> None:
-    with _opened(path) as file:
+    with opened(path) as file:
         names = [name for name in file.schema_arrow.names if name not in (*schema.names, WEIGHT)]
     found = [name for name in names if WEIGHT in name.lower() or name.lower().endswith("_sw")]
     if found:
@@ -132,7 +132,7 @@ def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     Raises:
         DataError: If the file cannot be read, or a column has nulls or stands twice.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         present = file.schema_arrow.names
         twice = sorted({name for name in names if present.count(name) > 1})
         if twice:
@@ -146,8 +146,12 @@ def read_columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The open Parquet file; what goes wrong while reading it becomes a DataError."""
+def opened(path: Path) -> Iterator[Any]:
+    """The open Parquet file.
+
+    Raises:
+        DataError: For all that goes wrong while it is open.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -157,7 +161,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except FileNotFoundError:
         raise DataError("no such file", where=str(path), expected="a Parquet file of events") from None
     except (pa.ArrowException, OSError) as error:
-        reason, hint = _what_it_is(path)
+        reason, hint = what_it_is(path)
         raise DataError(
             f"cannot be read: {reason or str(error).splitlines()[0][:100]}",
             where=str(path),
@@ -166,7 +170,7 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _what_it_is(path: Path) -> tuple[str, str]:
+def what_it_is(path: Path) -> tuple[str, str]:
     """What stands in place of a Parquet file, and what to do about it; empty if it is not one of the usual."""
     if path.is_dir():
         inside = sorted(path.glob("*.parquet"))

@@ -71,17 +71,11 @@ def run(process: Process, events: int, pythia_seed: int) -> Generated:
     finder = jet_finder()
     rows: list[np.ndarray] = []
     weights: list[float] = []
-    weight_sum, failures, done = 0.0, 0, 0
-    while done < events:
-        if not pythia.next():
-            failures += 1
-            if failures > MAX_FAILURES:
-                raise NumericsError(f"Pythia gave up on {failures} events in a row", where=process.name)
-            continue
-        failures, done = 0, done + 1
+    weight_sum = 0.0
+    for event in collisions(pythia, events, where=process.name):
         weight = pythia.infoPython().weight()
         weight_sum += weight
-        row = _row(pythia.event, finder)
+        row = _row(event, finder)
         if row is not None:
             rows.append(row)
             weights.append(weight)
@@ -89,7 +83,7 @@ def run(process: Process, events: int, pythia_seed: int) -> Generated:
     return Generated(
         rows=np.array(rows).reshape(-1, len(SCHEMA.columns)),
         weights=np.array(weights),
-        events=done,
+        events=events,
         weight_sum=weight_sum,
         cross_section=info.sigmaGen() * MB_IN_PB,
         cross_section_error=info.sigmaErr() * MB_IN_PB,
@@ -97,14 +91,41 @@ def run(process: Process, events: int, pythia_seed: int) -> Generated:
     )
 
 
-def started(process: Process, pythia_seed: int) -> Any:  # noqa: ANN401 - Pythia has no types
+def collisions(pythia: Any, events: int, *, where: str) -> Iterator[Any]:  # noqa: ANN401 - Pythia has no types
+    """So many events, one after the other, each in the same record; those that Pythia gives up on are passed over.
+
+    Args:
+        pythia: What `started` gave.
+        events: How many.
+        where: The name of the process, for messages.
+
+    Raises:
+        NumericsError: If it gives up on a hundred events in a row.
+    """
+    failures, done = 0, 0
+    while done < events:
+        if pythia.next():
+            failures, done = 0, done + 1
+            yield pythia.event
+            continue
+        failures += 1
+        if failures > MAX_FAILURES:
+            raise NumericsError(f"Pythia gave up on {failures} events in a row", where=where)
+
+
+def started(process: Process, pythia_seed: int, *, job: str = "abcd") -> Any:  # noqa: ANN401 - Pythia has no types
     """A Pythia that is ready to generate.
+
+    Args:
+        process: What to generate.
+        pythia_seed: Seed of Pythia's random numbers, from 1 to `LARGEST_SEED`.
+        job: The job that it is for, whose extra brings Pythia.
 
     Raises:
         MissingDependencyError: If Pythia is not installed.
         ConfigError: If it does not know a setting, or cannot begin with them.
     """
-    pythia = require("pythia8mc", job="abcd").Pythia("", False)  # noqa: FBT003 - Pythia's own: no banner
+    pythia = require("pythia8mc", job=job).Pythia("", False)  # noqa: FBT003 - Pythia's own: no banner
     own = ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {pythia_seed}")
     for line in (*own, *COMMON, *process.settings):
         if not pythia.readString(line, False):  # noqa: FBT003 - Pythia's own: no warning on stdout

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from dataclasses import dataclass
 
 import numpy as np
 
-from neyman.core.cache import cached_arrays
-from neyman.core.errors import require
-from neyman.core.executors import local_executor, map_unordered
-from neyman.core.files import digest
-from neyman.core.progress import progress
-from neyman.core.random import stream
 from neyman.events.events import Events
-from neyman.simulation.protocol import check_count
 from neyman.simulation.pythia import columns, generator
-from neyman.simulation.pythia.processes import COMMON, Process
+from neyman.simulation.pythia.processes import Process
+from neyman.simulation.pythia.shards import Work, made_in_shards
 
 EVENTS_PER_SHARD = 2000
 """Generated events in a shard: 10 to 20 s of work, of which Pythia takes one to begin."""
@@ -118,44 +110,25 @@ def _weights(shards: Sequence[generator.Generated]) -> np.ndarray:
 
 
 def _shards(process: Process, generated: int, seed: int, executor: Executor | None) -> list[generator.Generated]:
-    check_count(generated)
-    require("pythia8mc", job="abcd")
-    sizes = [min(EVENTS_PER_SHARD, generated - start) for start in range(0, generated, EVENTS_PER_SHARD)]
-    make = functools.partial(_shard, process, seed)
-    made: dict[int, generator.Generated] = {}
-    with progress(f"simulating {process.name}", total=generated, unit="events") as advance:
-        for (number, size), shard in map_unordered(executor or local_executor(1), make, list(enumerate(sizes))):
-            made[number] = shard
-            advance(size)
-    return [made[number] for number in sorted(made)]
-
-
-def _shard(process: Process, seed: int, numbered: tuple[int, int]) -> generator.Generated:
-    """One shard, from the cache if it is there."""
-    number, size = numbered
     selection = (columns.RADIUS, columns.MIN_PT, columns.MAX_ETA, columns.MAX_DELTA_ETA, columns.MIN_MET_RATIO)
     recipe = {
-        "process": asdict(process),
-        "common": COMMON,
         "selection": (*selection, *columns.MASS_RANGE),
         "columns": columns.SCHEMA.names,
         "format": FORMAT,
     }
-    key = {
-        **recipe,
-        "pythia": metadata.version("pythia8mc"),
-        "seed": seed,
-        "shard": number,
-        "events": size,
-    }
+    work = Work(process, _arrays, recipe, job="abcd")
+    shards = made_in_shards(work, generated, seed, executor, events_per_shard=EVENTS_PER_SHARD)
+    return [_generated(arrays) for arrays in shards]
 
-    def build() -> dict[str, np.ndarray]:
-        pythia_seed = stream(seed, "pythia", digest(recipe), number).integers(1, generator.LARGEST_SEED, endpoint=True)
-        made = generator.run(process, size, int(pythia_seed))
-        numbers = np.array([getattr(made, name) for name in _NUMBERS], dtype=np.float64)
-        return {"rows": made.rows, "weights": made.weights, "numbers": numbers}
 
-    arrays = cached_arrays("pythia", key, build)
+def _arrays(process: Process, events: int, pythia_seed: int) -> dict[str, np.ndarray]:
+    """A shard as the cache keeps it."""
+    made = generator.run(process, events, pythia_seed)
+    numbers = np.array([getattr(made, name) for name in _NUMBERS], dtype=np.float64)
+    return {"rows": made.rows, "weights": made.weights, "numbers": numbers}
+
+
+def _generated(arrays: dict[str, np.ndarray]) -> generator.Generated:
     numbers = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
     return generator.Generated(
         rows=arrays["rows"], weights=arrays["weights"], **{**numbers, "events": int(numbers["events"])}

@@ -1,0 +1,162 @@
+"""The correction of simulated events: T_data⁻¹ ∘ T_sim given conditions, as an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from neyman.calibration.polish import Polish
+from neyman.calibration.sample import Which
+from neyman.calibration.scaling import Scaling, takes
+from neyman.core.errors import DataError
+from neyman.learning.paired_flows import PairedFlow
+
+CHUNK = 16_384
+"""Events at a time: what networks make of so many fits into a cache."""
+
+Array = Float[np.ndarray, "n d"]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A map z(x | c) under which simulation becomes data (arXiv:2403.18582, section 2).
+
+    The flow of simulation takes x to a standard normal u at each c, the one of data takes u back to a value that data
+    has at the same c. So p(x|c) is corrected, and p(c) never. All arrays are in physical units, in double precision.
+
+    Attributes:
+        scaling: How the flow sees events.
+        flow: The pair of flows, in double precision, so that the inverse is one.
+        polish: The tables of the tails.
+    """
+
+    scaling: Scaling
+    flow: PairedFlow
+    polish: Polish
+
+    def __call__(self, x: Array, c: Float[np.ndarray, "n k"]) -> Array:
+        """The corrected values of simulated events.
+
+        Args:
+            x: Variables of simulation.
+            c: Conditions; outside the range of the training, see `Scaling.outside`, those of its edge are taken.
+
+        Raises:
+            DataError: If a value is not finite, or its transform cannot take it.
+        """
+        return self._map(x, c, "simulation", "data")[0]
+
+    def inverse(self, z: Array, c: Float[np.ndarray, "n k"]) -> Array:
+        """The simulated values of which corrected ones were made.
+
+        Raises:
+            DataError: As above.
+        """
+        return self._map(z, c, "data", "simulation")[0]
+
+    def log_abs_det(self, x: Array, c: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
+        """log|det dz/dx|, with which a density moves along.
+
+        Raises:
+            DataError: As above.
+        """
+        return self._map(x, c, "simulation", "data")[1]
+
+    def displacement(self, x: Array, c: Float[np.ndarray, "n k"]) -> Array:
+        """How far each event is moved, z − x.
+
+        Raises:
+            DataError: As above.
+        """
+        return np.asarray(self(x, c) - x)
+
+    def to_latent(self, x: Array, c: Float[np.ndarray, "n k"], sample: Which) -> Array:
+        """T: the standard normal u of events of a sample.
+
+        Raises:
+            DataError: As above.
+        """
+        self._check(x, c)
+        return self._joined(lambda rows: self._to_latent(x[rows], c[rows], sample)[0], x)
+
+    def from_latent(self, u: Array, c: Float[np.ndarray, "n k"], sample: Which) -> Array:
+        """T⁻¹: events of a sample, of standard normal u.
+
+        Raises:
+            DataError: If a value is not finite.
+        """
+        self._check_shape(u, c)
+        return self._joined(lambda rows: self._from_latent(u[rows], c[rows], sample)[0], u)
+
+    def _map(
+        self, x: Array, c: Float[np.ndarray, "n k"], origin: Which, goal: Which
+    ) -> tuple[Array, Float[np.ndarray, " n"]]:
+        self._check(x, c)
+        moved, log_det = np.empty(x.shape), np.empty(len(x))
+        for rows in _chunks(len(x)):
+            u, first = self._to_latent(x[rows], c[rows], origin)
+            moved[rows], second = self._from_latent(u, c[rows], goal)
+            log_det[rows] = first + second
+        return moved, log_det
+
+    @torch.no_grad()
+    def _to_latent(self, x: Array, c: Array, sample: Which) -> tuple[Array, Float[np.ndarray, " n"]]:
+        y, inputs = _tensor(self.scaling.standardise(x)), _tensor(self.scaling.network_inputs(c))
+        latent, log_det = self.flow.to_latent(y, inputs, sample)
+        u = latent.numpy()
+        slopes = self.scaling.log_slope(x) + log_det.numpy() + self.polish.log_slope(u, sample)
+        return self.polish.forward(u, sample), slopes
+
+    @torch.no_grad()
+    def _from_latent(self, u: Array, c: Array, sample: Which) -> tuple[Array, Float[np.ndarray, " n"]]:
+        latent = self.polish.inverse(u, sample)
+        y, log_det = self.flow.from_latent(_tensor(latent), _tensor(self.scaling.network_inputs(c)), sample)
+        x = self.scaling.restore(y.numpy())
+        return x, log_det.numpy() - self.polish.log_slope(latent, sample) - self.scaling.log_slope(x)
+
+    def _joined(self, of: Callable[[slice], Array], like: Array) -> Array:
+        result = np.empty(like.shape)
+        for rows in _chunks(len(like)):
+            result[rows] = of(rows)
+        return result
+
+    def _check(self, x: Array, c: Float[np.ndarray, "n k"]) -> None:
+        self._check_shape(x, c)
+        for number, scale in enumerate(self.scaling.variables):
+            good = takes(x[:, number], scale.transform)
+            if not good.all():
+                row = int(np.argmin(good))
+                raise DataError(
+                    f"{x[row, number]:g} in row {row} ({int((~good).sum())} of {len(x)} rows)",
+                    where=f"variable '{scale.name}'",
+                    expected="between 0 and 1" if scale.transform == "logit" else "above zero, as in the training",
+                    hint="select such events away before",
+                )
+
+    def _check_shape(self, x: Array, c: Float[np.ndarray, "n k"]) -> None:
+        expected = (len(x), len(self.scaling.variables)), (len(x), len(self.scaling.conditions))
+        if (x.shape, c.shape) != expected:
+            raise DataError(f"arrays of shapes {x.shape} and {c.shape}", expected=f"{expected[0]} and {expected[1]}")
+        for what, array, scales in (("variable", x, self.scaling.variables), ("condition", c, self.scaling.conditions)):
+            bad = ~np.isfinite(array)
+            if bad.any():
+                row, column = np.argwhere(bad)[0].tolist()
+                raise DataError(
+                    f"{array[row, column]} in row {row} ({int(bad.any(axis=1).sum())} of {len(array)} rows)",
+                    where=f"{what} '{scales[column].name}'",
+                    expected="finite numbers",
+                    hint="select such events away before, or find out why they are there",
+                )
+
+
+def _chunks(events: int) -> Iterator[slice]:
+    for start in range(0, events, CHUNK):
+        yield slice(start, min(start + CHUNK, events))
+
+
+def _tensor(array: Array) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
