@@ -45,16 +45,17 @@ def _check_words(words, line):
 
 
 def check_config(example):
-    """Every YAML block is a config of a job: of a fit if it has regions, of ABCD if it has a discriminant."""
+    """Every YAML block is a config of a job; a key that no other job has tells of which."""
     import yaml
 
     from neyman.abcd.config import AbcdConfig
+    from neyman.calibration.config import CalibrationConfig
     from neyman.fit.config import FitConfig
     from neyman.posterior.config import PosteriorConfig
 
     config = yaml.safe_load(example.parsed)
-    kind = FitConfig if "Regions" in config else AbcdConfig if "discriminant" in config else PosteriorConfig
-    kind.model_validate(config)
+    keys = {"Regions": FitConfig, "discriminant": AbcdConfig, "variables": CalibrationConfig}
+    next((kind for key, kind in keys.items() if key in config), PosteriorConfig).model_validate(config)
 
 
 def enter_folder(namespace):

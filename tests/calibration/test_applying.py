@@ -28,10 +28,8 @@ def files(table, tmp_path):
 
 def read(path):
     if path.suffix == ".parquet":
-        return {
-            name: column.to_numpy()
-            for name, column in zip(*(lambda t: (t.column_names, t.columns))(pq.read_table(path)))
-        }
+        table = pq.read_table(path)
+        return {name: table[name].to_numpy() for name in table.column_names}
     with uproot.open(path) as file:
         return file["T"].arrays(library="np")
 

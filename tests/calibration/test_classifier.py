@@ -21,7 +21,7 @@ def test_the_area_is_that_of_scikit_learn_with_weights_and_ties(rng):
 @pytest.mark.parametrize("kind", ["ones", "spread", "signed"])
 def test_the_error_of_the_area_is_that_of_the_bootstrap(rng, kind):
     """DeLong's for weighted events, where Hanley and McNeil's would need a shape of the scores."""
-    n, m = 800, 1200
+    n, m = 400, 600
     scores, others = rng.normal(0.7, 1, n), rng.normal(size=m)
     weights = {
         "ones": np.ones,
@@ -29,8 +29,8 @@ def test_the_error_of_the_area_is_that_of_the_bootstrap(rng, kind):
         "signed": lambda size: np.where(rng.random(size) < 0.2, -1.0, 1.0),
     }[kind]
     w, v = weights(n), weights(m)
-    again = [area_under_roc(scores, w * rng.poisson(1, n), others, v * rng.poisson(1, m)).value for _ in range(300)]
-    assert area_under_roc(scores, w, others, v).error == pytest.approx(np.std(again), rel=0.15)
+    again = [area_under_roc(scores, w * rng.poisson(1, n), others, v * rng.poisson(1, m)).value for _ in range(200)]
+    assert area_under_roc(scores, w, others, v).error == pytest.approx(np.std(again), rel=0.2)
 
 
 def test_negative_weights_take_a_background_away(rng):
@@ -69,7 +69,8 @@ def test_a_residual_is_flagged_where_that_is_possible(rng, size, n):
     assert found.error == pytest.approx(1 / np.sqrt(3 * n), rel=0.02)
     assert flagged(found)
     assert found.value < 0.5 + size / 4 + 3 * found.error
-    assert not flagged(classifier_area(rng.random((n, 2)), one, rng.random((n, 2)), one, rng))
+    few = one[: n // 4]
+    assert not flagged(classifier_area(rng.random((n // 4, 2)), few, rng.random((n // 4, 2)), few, rng))
 
 
 def test_a_residual_of_a_fifth_is_flagged_also_in_a_background_that_weights_take_away(rng):
@@ -84,11 +85,11 @@ def test_a_residual_of_a_fifth_is_flagged_also_in_a_background_that_weights_take
 
 def test_the_error_covers_the_spread_of_areas_that_should_be_one_half(rng):
     """The two halves look for what each has by chance: independent, their mean would spread by 1/√2 of it."""
-    n, one = 400, np.ones(400)
-    areas = [classifier_area(rng.random((n, 2)), one, rng.random((n, 2)), one, rng) for _ in range(50)]
+    n, one = 300, np.ones(300)
+    areas = [classifier_area(rng.random((n, 2)), one, rng.random((n, 2)), one, rng) for _ in range(25)]
     values, errors = np.array(areas).T
-    assert abs(values.mean() - 0.5) < 3 * values.std() / np.sqrt(50)
-    assert 0.75 < values.std() / errors.mean() < 1.15
+    assert abs(values.mean() - 0.5) < 3 * values.std() / np.sqrt(25)
+    assert 0.72 < values.std() / errors.mean() < 1.2
 
 
 def test_odds_are_the_ratio_of_densities(rng):

@@ -61,10 +61,10 @@ def test_the_log_determinant_is_that_of_finite_differences(correction, events):
     jacobian = np.empty((100, 2, 2))
     for j in range(2):
         step = np.zeros(2)
-        step[j] = 1e-6
-        jacobian[:, :, j] = (correction(x + step, c) - correction(x - step, c)) / 2e-6
+        step[j] = 1e-5
+        jacobian[:, :, j] = (correction(x + step, c) - correction(x - step, c)) / 2e-5
     expected = np.log(np.abs(np.linalg.det(jacobian)))
-    close = np.abs(correction.log_abs_det(x, c) - expected) < 1e-4
+    close = np.abs(correction.log_abs_det(x, c) - expected) < 1e-3
     assert close.mean() > 0.97  # the others sit on a knot of a table
 
 
@@ -86,7 +86,8 @@ def test_what_goes_in_stays_as_it_is(correction, events):
 
 def test_without_training_it_is_the_identity(events):
     x, c = events
-    flow = in_double(PairedFlow(2, SCALING.inputs))
+    with torch.random.fork_rng(devices=[]):
+        flow = in_double(PairedFlow(2, SCALING.inputs))
     assert Correction(SCALING, flow, Polish.none(2))(x, c) == pytest.approx(x, rel=1e-12)
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from neyman.calibration.data import load
-from neyman.calibration.training import fit
 from neyman.calibration.trained import train_calibration
+from neyman.calibration.training import fit
 from neyman.core.errors import NumericsError
 from neyman.learning.paired_flows import PairedFlow
 from neyman.simulation.impact_parameter import true_map
@@ -106,16 +107,23 @@ def test_weights_with_a_sign_take_a_background_away(tiny, muons):
     assert chi2_in_cells(wrong, c, goal, c_goal) > 5 * after
 
 
-def test_divergence_stops_with_what_to_try(tiny, message, monkeypatch):
-    config = tiny(members=0, training={"epochs": 1, "batch": 64, "least_steps": 2})
+@pytest.mark.parametrize(
+    ("factor", "parts"),
+    [(np.nan, ["training loss is nan", "learning_rate"]), (-1e3, ["nominal", "runs away", "batch"])],
+)
+def test_divergence_stops_with_what_to_try(tiny, message, monkeypatch, factor, parts):
     honest = PairedFlow.loss
-    for factor, parts in ((float("nan"), ["training loss is nan", "learning_rate"]), (-1e3, ["runs away", "negative"])):
-        monkeypatch.setattr(
-            PairedFlow, "loss", lambda self, *b, f=factor: honest(self, *b) * (f if self.training_now else 1)
-        )
-        monkeypatch.setattr(
-            PairedFlow, "training_now", property(lambda self: self.layers[0].heads[0].bias.requires_grad)
-        )
-        with pytest.raises(NumericsError) as error:
-            train_calibration(config)
-        message(error, *parts)
+
+    def loss(self, *batch):
+        return honest(self, *batch) * (factor if torch.is_grad_enabled() else 1.0)
+
+    monkeypatch.setattr(PairedFlow, "loss", loss)
+    with pytest.raises(NumericsError) as error:
+        train_calibration(tiny(members=0, training={"epochs": 1, "batch": 64, "least_steps": 2}))
+    message(error, *parts)
+
+
+def test_a_training_that_only_harms_is_refused(tiny, message):
+    with pytest.raises(NumericsError) as error:
+        train_calibration(tiny(members=0, training={"epochs": 1, "batch": 64, "learning_rate": 30.0, "averaging": 0.0}))
+    message(error, "validation loss", "no training at all", "learning_rate")

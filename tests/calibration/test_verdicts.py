@@ -104,6 +104,15 @@ def test_worse_than_a_baseline_fails():
     assert found.detail.startswith("worse than a quantile map: χ²/bin 1.000 against 1.000, in cells 1.300 against")
 
 
+def test_the_statistics_that_weights_cost_are_told():
+    weighted = metrics().model_copy(update={"effective_events": 600.0})
+    assert (
+        "keeps 60 % of the effective events"
+        in judge(metrics(), reweighting=weighted)["better than boosted reweighting"].detail
+    )
+    assert not any("effective events" in each.detail for each in judge(metrics()).values())
+
+
 def test_better_in_some_and_worse_in_others_is_no_claim():
     found = judge(metrics(auc=0.52), reweighting=metrics(cells=2.0))["better than boosted reweighting"]
     assert found.passed is None

@@ -38,6 +38,8 @@ def test_these_are_the_commands():
         "fit",
         "abcd",
         *(f"abcd {name}" for name in ("train", "check", "limit", "run", "schema")),
+        "calibration",
+        *(f"calibration {name}" for name in ("train", "apply", "check", "run", "schema")),
         *(f"fit {name}" for name in FIT_COMMANDS),
         *(f"posterior {name}" for name in ("simulate", "train", "check", "infer", "run", "schema")),
     }

@@ -21,6 +21,9 @@ from neyman.abcd.config import AbcdConfig
 from neyman.abcd.results import CheckResult as AbcdCheck
 from neyman.abcd.results import LimitResult
 from neyman.abcd.results import RunResult as AbcdRun
+from neyman.calibration.config import CalibrationConfig
+from neyman.calibration.results import CheckResult as CalibrationCheck
+from neyman.calibration.results import RunResult as CalibrationRun
 from neyman.fit.config import FitConfig
 from neyman.likelihood.outcomes import GoodnessOfFit, HypothesisTest, NeymanConstruction, Significance, Toys, UpperLimit
 from neyman.likelihood.results import BestFit, Contour, Impacts, Scan
@@ -47,7 +50,8 @@ FITS = {
 }
 """The commands of `neyman fit` that answer, with options to try."""
 ABCD = {"abcd_limit": LimitResult, "abcd_check": AbcdCheck, "abcd_results": AbcdRun}
-MODELS = ANSWERS | ABCD | {f"fit_{name}": model for name, (model, _) in FITS.items()}
+CALIBRATION = {"calibration_check": CalibrationCheck, "calibration_results": CalibrationRun}
+MODELS = ANSWERS | ABCD | CALIBRATION | {f"fit_{name}": model for name, (model, _) in FITS.items()}
 
 
 def form(kind):
@@ -176,7 +180,10 @@ def test_numbers_that_are_not_finite_are_null_and_come_back(value, tiny_run, tmp
     assert back.to_json() == check.to_json()
 
 
-@pytest.mark.parametrize(("job", "config"), [("abcd", AbcdConfig), ("fit", FitConfig), ("posterior", PosteriorConfig)])
+CONFIGS = {"abcd": AbcdConfig, "calibration": CalibrationConfig, "fit": FitConfig, "posterior": PosteriorConfig}
+
+
+@pytest.mark.parametrize(("job", "config"), CONFIGS.items())
 def test_the_schema_of_the_config(neyman, job, config):
     found = neyman(job, "schema").out
     assert json.loads(found) == config.model_json_schema()

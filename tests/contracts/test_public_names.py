@@ -52,6 +52,14 @@ NAMES = {
         "to_workspace",
         "upper_limit",
     ],
+    "neyman.calibration": [
+        "CalibrationConfig",
+        "Correction",
+        "Sample",
+        "TrainedCalibration",
+        "apply_to_file",
+        "train_calibration",
+    ],
     "neyman.events": ["Column", "Events", "Schema", "read_parquet", "write_parquet"],
     "neyman.likelihood.workspace": [
         "Inspection",

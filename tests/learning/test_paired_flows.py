@@ -215,7 +215,7 @@ def test_negative_weights_take_a_background_away(rng):
     kept = trained(make(inputs=1, spread=0.0, bins=4).float(), (x, c[:n], one, all_of_it, c, w.clamp(min=0)))
     taken = trained(make(inputs=1, spread=0.0, bins=4).float(), (x, c[:n], one, all_of_it, c, w))
     assert far_from_truth(kept, truth) > 0.6
-    assert far_from_truth(taken, truth) < 0.25
+    assert far_from_truth(taken, truth) < 0.4
 
 
 def test_it_comes_back_from_its_state(flow):

@@ -18,7 +18,8 @@ from neyman.learning.paired_flows import PairedFlow
 CHUNK = 16_384
 """Events at a time: what networks make of so many fits into a cache."""
 
-Array = Float[np.ndarray, "n d"]
+Variables = Float[np.ndarray, "n d"]
+Conditions = Float[np.ndarray, "n k"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Correction:
     flow: PairedFlow
     polish: Polish
 
-    def __call__(self, x: Array, c: Float[np.ndarray, "n k"]) -> Array:
+    def __call__(self, x: Variables, c: Conditions) -> Variables:
         """The corrected values of simulated events.
 
         Args:
@@ -50,7 +51,7 @@ class Correction:
         """
         return self._map(x, c, "simulation", "data")[0]
 
-    def inverse(self, z: Array, c: Float[np.ndarray, "n k"]) -> Array:
+    def inverse(self, z: Variables, c: Conditions) -> Variables:
         """The simulated values of which corrected ones were made.
 
         Raises:
@@ -58,7 +59,7 @@ class Correction:
         """
         return self._map(z, c, "data", "simulation")[0]
 
-    def log_abs_det(self, x: Array, c: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
+    def log_abs_det(self, x: Variables, c: Conditions) -> Float[np.ndarray, " n"]:
         """log|det dz/dx|, with which a density moves along.
 
         Raises:
@@ -66,7 +67,7 @@ class Correction:
         """
         return self._map(x, c, "simulation", "data")[1]
 
-    def displacement(self, x: Array, c: Float[np.ndarray, "n k"]) -> Array:
+    def displacement(self, x: Variables, c: Conditions) -> Variables:
         """How far each event is moved, z − x.
 
         Raises:
@@ -74,7 +75,7 @@ class Correction:
         """
         return np.asarray(self(x, c) - x)
 
-    def to_latent(self, x: Array, c: Float[np.ndarray, "n k"], sample: Which) -> Array:
+    def to_latent(self, x: Variables, c: Conditions, sample: Which) -> Variables:
         """T: the standard normal u of events of a sample.
 
         Raises:
@@ -83,7 +84,7 @@ class Correction:
         self._check(x, c)
         return self._joined(lambda rows: self._to_latent(x[rows], c[rows], sample)[0], x)
 
-    def from_latent(self, u: Array, c: Float[np.ndarray, "n k"], sample: Which) -> Array:
+    def from_latent(self, u: Variables, c: Conditions, sample: Which) -> Variables:
         """T⁻¹: events of a sample, of standard normal u.
 
         Raises:
@@ -93,8 +94,8 @@ class Correction:
         return self._joined(lambda rows: self._from_latent(u[rows], c[rows], sample)[0], u)
 
     def _map(
-        self, x: Array, c: Float[np.ndarray, "n k"], origin: Which, goal: Which
-    ) -> tuple[Array, Float[np.ndarray, " n"]]:
+        self, x: Variables, c: Conditions, origin: Which, goal: Which
+    ) -> tuple[Variables, Float[np.ndarray, " n"]]:
         self._check(x, c)
         moved, log_det = np.empty(x.shape), np.empty(len(x))
         for rows in _chunks(len(x)):
@@ -104,7 +105,7 @@ class Correction:
         return moved, log_det
 
     @torch.no_grad()
-    def _to_latent(self, x: Array, c: Array, sample: Which) -> tuple[Array, Float[np.ndarray, " n"]]:
+    def _to_latent(self, x: Variables, c: Conditions, sample: Which) -> tuple[Variables, Float[np.ndarray, " n"]]:
         y, inputs = _tensor(self.scaling.standardise(x)), _tensor(self.scaling.network_inputs(c))
         latent, log_det = self.flow.to_latent(y, inputs, sample)
         u = latent.numpy()
@@ -112,19 +113,19 @@ class Correction:
         return self.polish.forward(u, sample), slopes
 
     @torch.no_grad()
-    def _from_latent(self, u: Array, c: Array, sample: Which) -> tuple[Array, Float[np.ndarray, " n"]]:
+    def _from_latent(self, u: Variables, c: Conditions, sample: Which) -> tuple[Variables, Float[np.ndarray, " n"]]:
         latent = self.polish.inverse(u, sample)
         y, log_det = self.flow.from_latent(_tensor(latent), _tensor(self.scaling.network_inputs(c)), sample)
         x = self.scaling.restore(y.numpy())
         return x, log_det.numpy() - self.polish.log_slope(latent, sample) - self.scaling.log_slope(x)
 
-    def _joined(self, of: Callable[[slice], Array], like: Array) -> Array:
+    def _joined(self, of: Callable[[slice], Variables], like: Variables) -> Variables:
         result = np.empty(like.shape)
         for rows in _chunks(len(like)):
             result[rows] = of(rows)
         return result
 
-    def _check(self, x: Array, c: Float[np.ndarray, "n k"]) -> None:
+    def _check(self, x: Variables, c: Conditions) -> None:
         self._check_shape(x, c)
         for number, scale in enumerate(self.scaling.variables):
             good = takes(x[:, number], scale.transform)
@@ -137,7 +138,7 @@ class Correction:
                     hint="select such events away before",
                 )
 
-    def _check_shape(self, x: Array, c: Float[np.ndarray, "n k"]) -> None:
+    def _check_shape(self, x: Variables, c: Conditions) -> None:
         expected = (len(x), len(self.scaling.variables)), (len(x), len(self.scaling.conditions))
         if (x.shape, c.shape) != expected:
             raise DataError(f"arrays of shapes {x.shape} and {c.shape}", expected=f"{expected[0]} and {expected[1]}")
@@ -158,5 +159,5 @@ def _chunks(events: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, events))
 
 
-def _tensor(array: Array) -> torch.Tensor:
+def _tensor(array: Float[np.ndarray, "n m"]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))

@@ -148,6 +148,9 @@ def _better(corrected: Metrics, baseline: Metrics, words: str, level: float) -> 
         f"in cells {corrected.chi2_per_bin_cells:.3f} against {baseline.chi2_per_bin_cells:.3f}, "
         f"AUC {corrected.auc:.4f} against {baseline.auc:.4f}"
     )
+    kept = baseline.effective_events / corrected.effective_events
+    if kept < 0.99:  # weights cost statistics, which none of these numbers shows
+        numbers += f", which keeps {100 * kept:.0f} % of the effective events"
     name = f"better than {words}"
     if better and not worse:
         return Verdict(name=name, passed=True, detail=numbers)

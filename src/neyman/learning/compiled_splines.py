@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from neyman.learning.splines import LEAST, SHIFT
+from neyman.learning.splines import LEAST, STEEPEST
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Values = Float[np.ndarray, "..."]
@@ -88,6 +88,8 @@ def _jit(function: Function) -> Function:
 
 
 OUTSIDE = -1  # as the number of a bin
+# Between them slopes are free; at them they are held, and raw numbers have no say.
+_LOWEST, _HIGHEST = (1 + 1e-6) * math.exp(-STEEPEST), (1 - 1e-6) * math.exp(STEEPEST)
 
 
 @_jit
@@ -119,8 +121,8 @@ def _evaluate(
             k += 1
             size = LEAST + free * shares[i, axis, k]
         other = LEAST + free * shares[i, 1 - axis, k]
-        d0 = LEAST + _softplus(raw[i, 2 * K + k - 1] + SHIFT) if k > 0 else 1.0
-        d1 = LEAST + _softplus(raw[i, 2 * K + k] + SHIFT) if k < K - 1 else 1.0
+        d0 = _slope(raw[i, 2 * K + k - 1]) if k > 0 else 1.0
+        d1 = _slope(raw[i, 2 * K + k]) if k < K - 1 else 1.0
         rest = v - here
         if inverse:
             w, h = other, size
@@ -192,9 +194,9 @@ def _differentiate(
         of_d0 = bent + part * q + of_log * u * u * per_above
         of_d1 = bent + of_log * t * t * per_above
         if k > 0:
-            of_raw[i, 2 * K + k - 1] = of_d0 * (1 - math.exp(LEAST - d0))  # the slope of softplus, from its value
+            of_raw[i, 2 * K + k - 1] = of_d0 * d0 if _LOWEST < d0 < _HIGHEST else 0.0
         if k < K - 1:
-            of_raw[i, 2 * K + k] = of_d1 * (1 - math.exp(LEAST - d1))
+            of_raw[i, 2 * K + k] = of_d1 * d1 if _LOWEST < d1 < _HIGHEST else 0.0
         _spread(shares[i, 0], k, -of_t * per_w, -(of_t * t + of_s * s) * per_w, free, of_raw[i, :K])
         _spread(shares[i, 1], k, of_y, of_y * ratio + of_s * per_w, free, of_raw[i, K : 2 * K])
 
@@ -214,6 +216,6 @@ def _spread(shares: Values, k: int, of_start: float, of_size: float, free: float
 
 @_jit
 @no_type_check
-def _softplus(x: float) -> float:
-    """log(1 + eˣ) without overflow."""
-    return math.log(1.0 + math.exp(x)) if x < 30.0 else x
+def _slope(raw: float) -> float:
+    """At a knot."""
+    return math.exp(min(max(raw, -STEEPEST), STEEPEST))

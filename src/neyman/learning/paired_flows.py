@@ -16,6 +16,7 @@ import torch
 import zuko
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from neyman.core.errors import InputError
 from neyman.learning.splines import QuadraticSpline, RationalQuadraticSpline, Spline
@@ -26,10 +27,7 @@ SplineName = Literal["rational_quadratic", "quadratic"]
 BOUND = 6.0
 """Standard deviations: beyond, the flows are the identity."""
 
-_SPLINES: dict[str, type[Spline]] = {
-    "rational_quadratic": RationalQuadraticSpline,
-    "quadratic": QuadraticSpline,
-}
+_SPLINES: dict[str, type[Spline]] = {"rational_quadratic": RationalQuadraticSpline, "quadratic": QuadraticSpline}
 _Counts = tuple[int, int]  # of rows that belong to the simulation, and of those after them that belong to the data
 
 
@@ -47,8 +45,8 @@ class PairedFlow(nn.Module):
         hidden: Widths of the hidden layers.
         transforms: Number of spline transforms, one after the other.
         spline: Which splines.
-        shared: Whether simulation and data share the hidden layers, and differ in the last alone. What is common to
-            both is then learned from both, and a map is closer to the identity where neither sample says much.
+        shared: Whether simulation and data share the hidden layers, and differ in the last alone: what is common to
+            both is then learned from both.
 
     Raises:
         InputError: If a size makes no sense.
@@ -232,9 +230,7 @@ class _Layer(nn.Module):
         else:
             parts = torch.split(seen, list(counts))
             hidden = tuple(trunk(part) for trunk, part in zip(self.trunks, parts, strict=True))
-        raw: list[Tensor] = [
-            head(part) for head, part, n in zip(self.heads, hidden, counts, strict=True) if n or not len(x)
-        ]
+        raw = [head(part) for head, part in zip(self.heads, hidden, strict=True) if len(part) or not len(x)]
         numbers = raw[0] if len(raw) == 1 else torch.cat(raw)
         return numbers.view(len(x), len(self.order), self.spline.parameters)
 
@@ -247,14 +243,21 @@ class _Layer(nn.Module):
         return torch.cat([x.clamp(-self.spline.bound, self.spline.bound), c], dim=-1)
 
 
+class _SiLU(nn.SiLU):
+    """In place where nothing is differentiated: for so small layers memory takes longer than arithmetic."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        return silu(input, inplace=not torch.is_grad_enabled())
+
+
 def _network(order: Sequence[int], inputs: int, outputs: int, hidden: Sequence[int]) -> list[nn.Module]:
     """Layers from the conditions, and with several variables those before each in the order, to raw numbers of all."""
     if len(order) == 1:
-        return list(zuko.nn.MLP(inputs, outputs, tuple(hidden), activation=nn.SiLU))
+        return list(zuko.nn.MLP(inputs, outputs, tuple(hidden), activation=_SiLU))
     rank = torch.tensor(order).argsort()
     sees = torch.cat([rank[None] < rank[:, None], torch.ones(len(order), inputs, dtype=torch.bool)], dim=1)
     adjacency = sees.repeat_interleave(outputs, dim=0)
-    return list(zuko.nn.MaskedMLP(adjacency, tuple(hidden), activation=nn.SiLU))
+    return list(zuko.nn.MaskedMLP(adjacency, tuple(hidden), activation=_SiLU))
 
 
 def _all_of(sample: SampleName, count: int) -> _Counts:

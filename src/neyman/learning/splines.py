@@ -21,15 +21,15 @@ from types import ModuleType
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import pad
 
 from neyman.core.errors import InputError
 
 LEAST = 1e-3
-"""The smallest width and height of a bin in units of 2B, and the smallest slope at a knot: both ways stay finite."""
+"""The smallest width and height of a bin, in units of 2B."""
 
-SHIFT = math.log(math.expm1(1 - LEAST))
-"""Makes a raw number of zero a slope of one."""
+STEEPEST = math.log(1000.0)
+"""The logarithm of the largest slope at a knot, of whose inverse it is the smallest: both ways stay finite."""
 
 MOST_BINS = 200
 
@@ -195,8 +195,8 @@ def _shares(raw: Float[Tensor, "*n k"]) -> Float[Tensor, "*n k"]:
 
 
 def _positive(raw: Float[Tensor, "*n k"]) -> Float[Tensor, "*n k"]:
-    """Slopes: one for zero."""
-    return LEAST + softplus(raw + SHIFT)
+    """Slopes at knots."""
+    return raw.clamp(-STEEPEST, STEEPEST).exp()
 
 
 def _edges(sizes: Float[Tensor, "*n k"]) -> Float[Tensor, "*n k+1"]:
