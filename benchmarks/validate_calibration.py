@@ -33,7 +33,8 @@ from neyman.diagnostics.intervals import binomial_interval
 from neyman.simulation.impact_parameter import impact_parameter_sample, true_map
 
 THRESHOLDS = (0.1, 0.2, 0.3)  # mm
-CHECKS = ChecksConfig(cells=12, bins=50, tail_thresholds={"ip": THRESHOLDS})
+CELLS = {"eta": (2.8, 3.4), "phi": (-1.87, -1.27, 1.27)}  # three of material times four of foil and halves
+CHECKS = ChecksConfig(cells=CELLS, bins=50, tail_thresholds={"ip": THRESHOLDS})
 CONDITIONS = ("pt", "eta", "phi", "npv")
 FULL = {"train": 500_000, "draw": 100_000, "draws": 10, "large": 500_000, "large_draws": 2, "members": 8,
         "sizes": (20_000, 100_000, 500_000), "points": 5000, "repeats": 20, "small": 20_000,
@@ -239,7 +240,8 @@ def coverage(size: dict, work: Path, kinematics: str, *, short: bool) -> dict:
         print("coverage", number, round(shares[-1], 3), flush=True)
     mean, spread = float(np.mean(shares)), float(np.std(shares, ddof=1))
     independent = mean * (1 - mean) / max(spread**2, 1e-12)  # points that would scatter as much
-    low, high = binomial_interval(round(mean * independent * len(shares)), round(independent * len(shares)), 0.99)
+    total = independent * len(shares)
+    low, high = binomial_interval(round(mean * total), max(round(total), 1), level=0.99)
     return {
         "trained_on": size["small"],
         "members": size["members"],

@@ -9,7 +9,7 @@ from neyman.simulation.impact_parameter import impact_parameter_sample
 TINY = {
     "data": {"kind": "impact_parameter", "events": 12_000},
     "flow": {"hidden": [32, 32], "bins": 10},
-    "training": {"epochs": 6, "batch": 256, "learning_rate": 0.01},
+    "training": {"epochs": 6, "batch": 256, "least_steps": 20, "learning_rate": 0.01},
     "members": 2,
     "device": "cpu",
 }

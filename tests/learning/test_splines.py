@@ -102,6 +102,20 @@ def test_both_versions_agree_in_values_and_gradients(inverse, dtype, close, rng)
         torch.testing.assert_close(one, other, rtol=close, atol=close)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_slopes_at_knots_are_held_between_a_thousandth_and_a_thousand(version):
+    x, raw = line(50), numbers(50, 3 * BINS - 1, spread=0.5)
+    raw[:, 2 * BINS :] = torch.where(raw[:, 2 * BINS :] > 0, 7.5, -7.5)
+    further = raw.clone()
+    further[:, 2 * BINS :] *= 10
+    raw.requires_grad_()
+    found, log_slope = VERSIONS[version](x, raw, BINS, BOUND, inverse=False)
+    assert torch.equal(found, VERSIONS[version](x, further, BINS, BOUND, inverse=False)[0])
+    (gradient,) = torch.autograd.grad(found.sum() + log_slope.sum(), raw)
+    assert (gradient[:, 2 * BINS :] == 0).all()
+    assert (gradient[:, : 2 * BINS] != 0).any()
+
+
 @pytest.mark.parametrize("inverse", [False, True])
 def test_the_gradient_that_is_written_down_is_that_of_finite_differences(inverse, rng):
     value = torch.tensor(rng.uniform(-1.2 * BOUND, 1.2 * BOUND, 30), requires_grad=True)
