@@ -9,7 +9,7 @@ NEEDS = {
     "posterior": ("eos", "torch", "zuko", *_REPORT),
     "fit": ("jax", "numba", "iminuit", "awkward", "hist", "jsonpatch", "uproot", *_REPORT),
     "abcd": ("jax", "torch", "pythia8mc", "uproot", *_REPORT),
-    "calibration": ("torch", "zuko", "sklearn", "uproot", "awkward", "pythia8mc", *_REPORT),
+    "calibration": ("torch", "zuko", "numba", "sklearn", "uproot", "awkward", "pythia8mc", *_REPORT),
 }
 
 

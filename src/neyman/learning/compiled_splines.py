@@ -1,7 +1,7 @@
 """Rational-quadratic splines on a CPU, compiled by Numba: one pass over events for the value, one for the gradient.
 
-In torch a spline is sixty small operations, and as many on the way back; they cost more than the network that gives
-the raw numbers. Here each event is looked at once, only the bin it is in is computed, and the gradient is written down
+In torch a spline is fifty small operations, and as many on the way back; they cost about as much as the network that
+gives the raw numbers. Here each event is looked at once, only its own bin is computed, and the gradient is written down
 (not recorded). `neyman.learning.splines.rational_quadratic` computes the same by other means, and tests compare them.
 """
 
