@@ -34,8 +34,16 @@ def test_a_wrong_tail_becomes_normal(rng):
 def test_the_core_is_left_alone(rng):
     u = far(rng)
     table = tail_table(u, np.ones(len(u)), TAIL)
-    core = np.abs(u) < ndtri(0.95)
+    core = np.abs(u) < ndtri(0.8)
     assert table.forward(u)[core] == pytest.approx(u[core], abs=1e-14)
+
+
+def test_a_fraction_that_is_off_at_the_threshold_leaves_no_step(rng):
+    u = 1.02 * rng.standard_normal(400_000)  # 5.3 % beyond the threshold, not 5 %
+    polished = tail_table(u, np.ones(len(u)), TAIL).forward(1.02 * rng.standard_normal(400_000))
+    edges = ndtri(np.linspace(0.8, 0.99, 20))
+    counts = np.histogram(polished, edges)[0]
+    assert counts == pytest.approx(np.full(19, 4000), abs=4 * np.sqrt(2 * 4000))
 
 
 def test_a_fluctuation_is_not_believed(rng):
@@ -68,7 +76,7 @@ def test_the_last_entry_has_its_events(rng):
 
 
 def test_few_events_or_none_asked_make_no_table(rng):
-    assert len(tail_table(rng.standard_normal(300), np.ones(300), TAIL).u) == 0
+    assert len(tail_table(rng.standard_normal(300), np.ones(300), TAIL).u) == 0  # 15 beyond
     assert len(tail_table(rng.standard_normal(9000), np.ones(9000), TailConfig(above=None)).u) == 0
 
 

@@ -12,7 +12,7 @@ from neyman.events.columns import Column, Schema
 
 CONFIG = CalibrationConfig.model_validate({
     "data": {"kind": "files", "data": "d", "simulation": "s"},
-    "variables": ["flat", "positive", "fraction"],
+    "variables": ["flat", "positive", {"name": "fraction", "transform": "logit"}],
     "conditions": ["pt", {"name": "phi", "period": 2 * np.pi}, "angle"],
 })  # fmt: skip
 SCHEMA = Schema((
@@ -111,4 +111,4 @@ def test_json_brings_it_back(scaling):
 def test_what_is_asked_for_is_taken():
     x = np.exp(np.linspace(-2, 2, 100))
     assert nearest_to_normal(x, ("none", "log"), "none") == "none"
-    assert nearest_to_normal(np.linspace(-3, 3, 100), ("none", "log", "logit"), "auto") == "none"
+    assert nearest_to_normal(np.linspace(-3, 3, 100), ("none", "log"), "auto") == "none"

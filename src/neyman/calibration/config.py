@@ -21,7 +21,7 @@ _TOYS: dict[str, dict[str, Any]] = {
         "conditions": ["pt", "eta", {"name": "phi", "period": 2 * math.pi}, "npv"],
     },
     "shower_shapes": {
-        "variables": ["r9", "sigma_ieta_ieta", "h_over_e", "isolation"],
+        "variables": [{"name": "r9", "transform": "logit"}, "sigma_ieta_ieta", "h_over_e", "isolation"],
         "conditions": ["pt", "eta"],
     },
 }
@@ -81,7 +81,8 @@ class VariableConfig(_Named):
 
     Attributes:
         name: Its column.
-        transform: How the flow sees it: `none`, `log` or `logit`; `auto` takes the one that looks most like a normal.
+        transform: How the flow sees it: `none`, `log`, or `logit` of a fraction; `auto` takes `log` where that looks
+            more like a normal.
     """
 
     name: str = Field(min_length=1)
@@ -114,14 +115,14 @@ class FlowConfig(Config):
     Attributes:
         bins: Bins of each spline.
         hidden: Widths of the hidden layers.
-        transforms: Splines one after the other; None is 1 for a single variable and 3 for several.
+        transforms: Splines one after the other; a second changes little, also of several variables.
         spline: `rational_quadratic` or `quadratic`.
         shared: Whether both flows are one network with two heads; else each has a network of its own.
     """
 
     bins: int = Field(default=16, ge=2, le=256)
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (64, 64)
-    transforms: int | None = Field(default=None, ge=1, le=16)
+    transforms: int = Field(default=1, ge=1, le=16)
     spline: Literal["rational_quadratic", "quadratic"] = "rational_quadratic"
     shared: bool = True
 
@@ -140,12 +141,12 @@ class PassesConfig(Config):
         clip: Largest norm of the gradient.
     """
 
-    epochs: int = Field(default=25, ge=1)
+    epochs: int = Field(default=12, ge=1)
     batch: int = Field(default=4096, ge=16)
     least_steps: int = Field(default=40, ge=1)
     learning_rate: float = Field(default=5e-3, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
-    patience: int = Field(default=25, ge=1)
+    patience: int = Field(default=12, ge=1)
     averaging: float = Field(default=0.98, ge=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
 
@@ -173,7 +174,8 @@ class TailConfig(Config):
     """The polish of the tails: beyond a quantile, tables take over where splines see too few events.
 
     Attributes:
-        above: The quantile, and 1 minus it on the other side; None for no polish.
+        above: The quantile beyond which tables hold, and 1 minus it on the other side; None for no polish. They end as
+            the identity where four times as many events are beyond.
         least_events: Effective events beyond the last entry of a table.
     """
 
@@ -309,7 +311,7 @@ class CalibrationConfig(Config):
             small: FilesSource | ToySource = data.model_copy(update={"rows": min(data.rows or _TRIAL, _TRIAL)})
         else:
             small = data.model_copy(update={"events": min(data.events, _TRIAL)})
-        training = self.training.model_copy(update={"epochs": min(self.training.epochs, 10)})
+        training = self.training.model_copy(update={"epochs": min(self.training.epochs, 8)})
         return self.model_copy(update={"data": small, "training": training, "members": min(self.members, 3)})
 
     @classmethod

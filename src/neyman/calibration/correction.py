@@ -75,6 +75,7 @@ class Correction:
         """
         return np.asarray(self(x, c) - x)
 
+    @torch.no_grad()
     def to_latent(self, x: Variables, c: Conditions, sample: Which) -> Variables:
         """T: the standard normal u of events of a sample.
 
@@ -82,8 +83,14 @@ class Correction:
             DataError: As above.
         """
         self._check(x, c)
-        return self._joined(lambda rows: self._to_latent(x[rows], c[rows], sample)[0], x)
 
+        def of(rows: slice) -> Variables:
+            y, inputs = _tensor(self.scaling.standardise(x[rows])), _tensor(self.scaling.network_inputs(c[rows]))
+            return self.polish.forward(self.flow.to_latent(y, inputs, sample)[0].numpy(), sample)
+
+        return _joined(of, x)
+
+    @torch.no_grad()
     def from_latent(self, u: Variables, c: Conditions, sample: Which) -> Variables:
         """T⁻¹: events of a sample, of standard normal u.
 
@@ -91,7 +98,15 @@ class Correction:
             DataError: If a value is not finite.
         """
         self._check_shape(u, c)
-        return self._joined(lambda rows: self._from_latent(u[rows], c[rows], sample)[0], u)
+
+        def of(rows: slice) -> Variables:
+            latent, inputs = (
+                _tensor(self.polish.inverse(u[rows], sample)),
+                _tensor(self.scaling.network_inputs(c[rows])),
+            )
+            return self.scaling.restore(self.flow.from_latent(latent, inputs, sample)[0].numpy())
+
+        return _joined(of, u)
 
     def _map(
         self, x: Variables, c: Conditions, origin: Which, goal: Which
@@ -99,31 +114,23 @@ class Correction:
         self._check(x, c)
         moved, log_det = np.empty(x.shape), np.empty(len(x))
         for rows in _chunks(len(x)):
-            u, first = self._to_latent(x[rows], c[rows], origin)
-            moved[rows], second = self._from_latent(u, c[rows], goal)
-            log_det[rows] = first + second
+            moved[rows], log_det[rows] = self._transported(x[rows], c[rows], origin, goal)
         return moved, log_det
 
     @torch.no_grad()
-    def _to_latent(self, x: Variables, c: Conditions, sample: Which) -> tuple[Variables, Float[np.ndarray, " n"]]:
+    def _transported(
+        self, x: Variables, c: Conditions, origin: Which, goal: Which
+    ) -> tuple[Variables, Float[np.ndarray, " n"]]:
+        def polished(latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            u = latent.numpy()
+            there = self.polish.inverse(self.polish.forward(u, origin), goal)
+            slopes = self.polish.log_slope(u, origin) - self.polish.log_slope(there, goal)
+            return torch.from_numpy(there), torch.from_numpy(slopes)
+
         y, inputs = _tensor(self.scaling.standardise(x)), _tensor(self.scaling.network_inputs(c))
-        latent, log_det = self.flow.to_latent(y, inputs, sample)
-        u = latent.numpy()
-        slopes = self.scaling.log_slope(x) + log_det.numpy() + self.polish.log_slope(u, sample)
-        return self.polish.forward(u, sample), slopes
-
-    @torch.no_grad()
-    def _from_latent(self, u: Variables, c: Conditions, sample: Which) -> tuple[Variables, Float[np.ndarray, " n"]]:
-        latent = self.polish.inverse(u, sample)
-        y, log_det = self.flow.from_latent(_tensor(latent), _tensor(self.scaling.network_inputs(c)), sample)
-        x = self.scaling.restore(y.numpy())
-        return x, log_det.numpy() - self.polish.log_slope(latent, sample) - self.scaling.log_slope(x)
-
-    def _joined(self, of: Callable[[slice], Variables], like: Variables) -> Variables:
-        result = np.empty(like.shape)
-        for rows in _chunks(len(like)):
-            result[rows] = of(rows)
-        return result
+        z, log_det = self.flow.transport(y, inputs, source=origin, between=polished)
+        moved = self.scaling.restore(z.numpy())
+        return moved, self.scaling.log_slope(x) + log_det.numpy() - self.scaling.log_slope(moved)
 
     def _check(self, x: Variables, c: Conditions) -> None:
         self._check_shape(x, c)
@@ -152,6 +159,13 @@ class Correction:
                     expected="finite numbers",
                     hint="select such events away before, or find out why they are there",
                 )
+
+
+def _joined(of: Callable[[slice], Variables], like: Variables) -> Variables:
+    result = np.empty(like.shape)
+    for rows in _chunks(len(like)):
+        result[rows] = of(rows)
+    return result
 
 
 def _chunks(events: int) -> Iterator[slice]:

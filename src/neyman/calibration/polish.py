@@ -114,7 +114,10 @@ class Polish:
 
 
 def tail_table(u: Float[np.ndarray, " n"], w: Float[np.ndarray, " n"], options: TailConfig) -> Table:
-    """The table of one variable of one sample: the identity up to the thresholds, quantiles of the events beyond.
+    """The table of one variable of one sample: the identity in the core, quantiles of the events beyond the thresholds.
+
+    In between one goes over into the other. Were the first entry the identity, a fraction beyond the threshold that is
+    off by a little would be made up for in the few events next to it.
 
     Args:
         u: Latent values.
@@ -127,8 +130,8 @@ def tail_table(u: Float[np.ndarray, " n"], w: Float[np.ndarray, " n"], options: 
     below = -_one_tail(-u, w, options.above, options.least_events)[::-1]
     if above.size == 0 and below.size == 0:
         return Table(np.empty(0), np.empty(0))
-    threshold = ndtri(options.above)
-    middle = np.array([[-threshold, -threshold], [threshold, threshold]])
+    edge = _edge_of_the_core(options.above)
+    middle = np.array([[-edge, -edge], [edge, edge]])[: 2 if edge > 0 else 1]
     return Table(*np.concatenate([below, middle, above]).T)
 
 
@@ -141,8 +144,8 @@ def _one_tail(
     squares = np.cumsum(w[order] ** 2)
     fraction = np.maximum.accumulate(beyond) / beyond[-1]  # negative weights make it fall now and then
     entries: list[tuple[float, float]] = []
-    last_u = last_normal = float(ndtri(level))
-    probability = _STEP * (1 - level)
+    last_u = last_normal = _edge_of_the_core(level)
+    probability = 1 - level
     while True:
         reached = int(np.searchsorted(fraction, probability))
         if reached == 0 or reached >= len(u) or beyond[reached] ** 2 < least_events * squares[reached]:
@@ -154,6 +157,11 @@ def _one_tail(
             entries.append((quantile, normal))
             last_u, last_normal = quantile, normal
         probability *= _STEP
+
+
+def _edge_of_the_core(level: float) -> float:
+    """Where the identity ends: four times as many events are beyond as beyond the threshold, but half at most."""
+    return max(0.0, float(ndtri(1 - 4 * (1 - level))) if level > 0.75 else 0.0)
 
 
 def _believed(shift: float, error: float) -> float:

@@ -127,7 +127,7 @@ class Scaling:
         variables = []
         for number, variable in enumerate(config.variables):
             pooled = np.concatenate([simulation.x[:, number], data.x[:, number]])
-            chosen = nearest_to_normal(pooled, ("none", "log", "logit"), variable.transform)
+            chosen = nearest_to_normal(pooled, ("none", "log"), variable.transform)
             variables.append(_variable_scale(variable.name, pooled, chosen))
         conditions = []
         for number, condition in enumerate(config.conditions):

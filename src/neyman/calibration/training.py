@@ -73,13 +73,13 @@ def fit(
 
 def new_flow(config: CalibrationConfig, scaling: Scaling) -> PairedFlow:
     """The pair of flows of a config, before training."""
-    options, variables = config.flow, len(config.variables)
+    options = config.flow
     return PairedFlow(
-        variables,
+        len(config.variables),
         scaling.inputs,
         bins=options.bins,
         hidden=options.hidden,
-        transforms=options.transforms or (1 if variables == 1 else 3),
+        transforms=options.transforms,
         spline=options.spline,
         shared=options.shared,
     )

@@ -8,7 +8,7 @@ conditions (arXiv:2403.18582); the distribution of the conditions is not touched
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Literal, cast
 
@@ -28,6 +28,7 @@ BOUND = 6.0
 """Standard deviations: beyond, the flows are the identity."""
 
 _SPLINES: dict[str, type[Spline]] = {"rational_quadratic": RationalQuadraticSpline, "quadratic": QuadraticSpline}
+Map = Callable[[Tensor], tuple[Tensor, Tensor]]
 _Counts = tuple[int, int]  # of rows that belong to the simulation, and of those after them that belong to the data
 
 
@@ -110,11 +111,22 @@ class PairedFlow(nn.Module):
         return u, total
 
     def transport(
-        self, x: Float[Tensor, "n d"], c: Float[Tensor, "n k"], *, source: SampleName = "simulation"
+        self,
+        x: Float[Tensor, "n d"],
+        c: Float[Tensor, "n k"],
+        *,
+        source: SampleName = "simulation",
+        between: Map | None = None,
     ) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
         """The corrected z = T_target⁻¹(T_source(x | c) | c), and log |dz/dx|; the target is the other sample.
 
         With one variable the networks are evaluated once for both directions.
+
+        Args:
+            x: Variables of the source.
+            c: Conditions.
+            source: The sample that x belongs to.
+            between: A map of u and the logarithm of its Jacobian determinant, applied on the way.
 
         Raises:
             InputError: If shapes do not fit.
@@ -122,18 +134,21 @@ class PairedFlow(nn.Module):
         self._check(x, c)
         if self.variables > 1:
             u, forth = self.to_latent(x, c, source)
+            u, on_the_way = _identity(u) if between is None else between(u)
             z, back = self.from_latent(u, c, "data" if source == "simulation" else "simulation")
-            return z, forth + back
+            return z, forth + on_the_way + back
         here = 0 if source == "simulation" else 1
         raw = [layer.both(c) for layer in self._layers]
-        total = torch.zeros_like(x)
+        total = x.new_zeros(len(x))
         for layer, shapes in zip(self._layers, raw, strict=True):
             x, log_slope = layer.spline.forward(x, shapes[here])
-            total = total + log_slope
+            total = total + log_slope.sum(dim=-1)
+        x, on_the_way = _identity(x) if between is None else between(x)
+        total = total + on_the_way
         for layer, shapes in zip(reversed(self._layers), reversed(raw), strict=True):
             x, log_slope = layer.spline.inverse(x, shapes[1 - here])
-            total = total + log_slope
-        return x, total.sum(dim=-1)
+            total = total + log_slope.sum(dim=-1)
+        return x, total
 
     def log_prob(self, x: Float[Tensor, "n d"], c: Float[Tensor, "n k"], sample: SampleName) -> Float[Tensor, " n"]:
         """The logarithm of p(x | c) of a sample, a density in the standardised variables.
@@ -262,6 +277,10 @@ def _network(order: Sequence[int], inputs: int, outputs: int, hidden: Sequence[i
 
 def _all_of(sample: SampleName, count: int) -> _Counts:
     return (count, 0) if sample == "simulation" else (0, count)
+
+
+def _identity(u: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
+    return u, u.new_zeros(len(u))
 
 
 def _log_normal(u: Float[Tensor, "n d"], log_det: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
