@@ -71,7 +71,9 @@ def train(
 @app.command()
 def apply(
     artefact: ArtefactFolder,
-    source: Annotated[str, typer.Argument(metavar="IN", help="ROOT or Parquet file of simulation, FILE[:TREE].")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="The source: ROOT or Parquet file of simulation, FILE[:TREE].")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="File to write, of the same format.")],
     variations: Annotated[
