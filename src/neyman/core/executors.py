@@ -118,11 +118,14 @@ class _LocalPool(ProcessPoolExecutor):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        # The pool hears of the end before its workers do: of cancelled work it would else print a traceback of its own.
+        self.shutdown(wait=kind is None, cancel_futures=True)
         if kind is not None:
             for process in self._context.processes:
                 if process.is_alive():
                     process.terminate()
-        self.shutdown(wait=True, cancel_futures=True)
+            for process in self._context.processes:
+                process.join()
         return None
 
 
