@@ -26,6 +26,8 @@ def test_all_have_the_weight_of_the_data(rng):
     scale = data.w.sum() / simulation.w.sum()
     assert sum(found.simulation) / sum(np.square(found.simulation_error)) == pytest.approx(1 / (0.1 * scale))
     pulls = (np.array(found.corrected) - found.data) / np.maximum(found.data_error, 1)
+    assert found.corrected_error == pytest.approx(np.sqrt(0.1 * scale * np.array(found.corrected)))
+    assert np.nanmax(np.abs(np.array(found.displacement) + 0.5)) < 1e-12
     assert np.abs(pulls).max() < 4.5 < np.abs(np.array(found.simulation) - found.data).max() / 10
 
 

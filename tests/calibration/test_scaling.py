@@ -84,6 +84,24 @@ def test_periods_join(scaling, sample):
     assert scaling.outside(further).mean() < 0.01  # no further than a period: but for the outermost events
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high", "period"),
+    [
+        ("phi", -np.pi, np.pi, 2 * np.pi),
+        ("MU_PHI", 0, 2 * np.pi, 2 * np.pi),
+        ("phi", -1.5, 1.5, None),  # half a turn is not one
+        ("phi", -180, 180, None),  # degrees are for the config to say
+        ("eta", -np.pi, np.pi, None),
+    ],
+)
+def test_an_angle_is_known_by_its_name_and_values(name, low, high, period):
+    c = np.random.default_rng(1).uniform(low, high, (2000, 1))
+    config = CalibrationConfig.model_validate(CONFIG.model_dump() | {"variables": ["x"], "conditions": [name]})
+    sample = Sample(np.abs(c) + 1, c, np.ones(len(c)), ("x",), (name,))
+    scaling = Scaling.fit(sample, sample, config, Schema((Column(name="x"), Column(name=name))))
+    assert scaling.conditions[0].period == period
+
+
 @pytest.mark.parametrize(("column", "value"), [(0, 1e4), (0, 19.0), (1, 180.0), (2, -400.0)])
 def test_what_the_training_did_not_reach_is_flagged(scaling, sample, column, value):
     c = sample.c[:3].copy()

@@ -29,6 +29,7 @@ NAMES = {
         "binomial_interval",
         "central_coverage",
         "cumulative",
+        "displacement_quantiles",
         "ecdf_band",
         "hpd_coverage",
         "kl_divergence",

@@ -1,35 +1,13 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
 from neyman.core.errors import InputError
-from neyman.plots.displacement import displacement_quantiles, plot_displacement
+from neyman.plots.displacement import plot_displacement
 
 EDGES = np.array([0.0, 1, 2, 4])
 QUANTILES = np.outer([-2.0, -1, 0.5, 1, 3], [1.0, 2, 3])
-
-
-def test_quantiles_are_those_of_the_events_of_a_bin(rng):
-    x = rng.uniform(-1, 5, 20_000)
-    moved = x + x * rng.normal(size=len(x))
-    found = displacement_quantiles(x, moved, EDGES)
-    for index, (low, high) in enumerate(itertools.pairwise(EDGES)):
-        inside = np.sort(moved[(x >= low) & (x < high)])
-        below = [(inside < value).mean() for value in found[:, index]]
-        np.testing.assert_allclose(below, [0.025, 0.16, 0.5, 0.84, 0.975], atol=2 / len(inside))
-
-
-def test_a_function_of_x_alone_has_bands_as_wide_as_the_bin_makes_them():
-    x = np.linspace(0, 4, 4001)
-    found = displacement_quantiles(x, 0.1 * x, EDGES)
-    np.testing.assert_allclose(found[4] - found[0], 0.95 * 0.1 * np.diff(EDGES), rtol=1e-2)
-
-
-def test_bins_without_events_are_nan():
-    assert np.isnan(displacement_quantiles(np.array([0.5]), np.array([1.0]), EDGES)[:, 1:]).all()
 
 
 def test_what_is_drawn_are_the_numbers(entries, tidy):
@@ -53,20 +31,16 @@ def test_holes_and_logarithmic_axes(style, tidy):
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "text"),
+    ("arguments", "text"),
     [
-        (displacement_quantiles, (np.zeros(3), np.zeros(2), EDGES), "displacement has shape"),
-        (displacement_quantiles, (np.array([np.nan]), np.zeros(1), EDGES), r"x\[0\]: nan"),
-        (displacement_quantiles, (np.zeros(0), np.zeros(0), EDGES), "empty"),
-        (displacement_quantiles, (np.zeros(1), np.zeros(1), EDGES[::-1]), "followed by"),
-        (plot_displacement, (EDGES, QUANTILES[:3]), "quantiles has shape"),
-        (plot_displacement, (EDGES, np.full((5, 3), np.nan)), "no bin has events"),
-        (plot_displacement, (EDGES, np.full((5, 3), np.inf)), r"quantiles\[0\]\[0\]: inf"),
+        ((EDGES, QUANTILES[:3]), "quantiles has shape"),
+        ((EDGES, np.full((5, 3), np.nan)), "no bin has events"),
+        ((EDGES, np.full((5, 3), np.inf)), r"quantiles\[0\]\[0\]: inf"),
     ],
 )
-def test_refused(raw, message, function, arguments, text):
+def test_refused(raw, message, arguments, text):
     with pytest.raises(InputError, match=text) as error:
-        raw(function, *arguments)
+        raw(plot_displacement, *arguments)
     message(error)
 
 

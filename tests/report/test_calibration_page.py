@@ -64,6 +64,8 @@ def histogram(**change):
         "simulation": [450.0, 500, 50],
         "simulation_error": np.sqrt([450.0, 500, 50]).tolist(),
         "corrected": [402.0, 497, 101],
+        "corrected_error": np.sqrt([402.0, 497, 101]).tolist(),
+        "displacement": np.outer([-2.0, -1, 0.5, 1, 3], [1e-3, 2e-3, 5e-3]).tolist(),
         "up": [404.0, 498, 103],
         "down": [400.0, 496, 99],
     }
@@ -139,6 +141,7 @@ def words(page):
 def test_sections_and_figures(page):
     assert {each.heading: len(each.figures) for each in page.sections} == {
         "Corrected and data": 2,
+        "How far events are moved": 1,
         "Beside other methods": 0,
         "In cells of the conditions": 1,
         "Tails": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from jaxtyping import Float, Int
 from neyman.calibration.sample import Sample
 from neyman.calibration.weighted import Distribution
 from neyman.core.errors import ConfigError, near
+
+_FEW_VALUES = 1000
+"""Distinct ones, below which they may be whole numbers or steps, between which no edge must lie."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Cells:
             found = Distribution.of(column, sample.w)
             # At values that occur: between those of whole numbers there would be cells without events.
             places = np.searchsorted(found.levels, np.arange(1, count) / count, side="right") - 1
-            values = np.unique(found.values[np.maximum(places, 0)])
+            values = np.unique(_readable(found.values[np.maximum(places, 0)], found.values))
             edges.append(values[values < found.values[-1]])  # nothing is above the last
         return cls(sample.conditions, tuple(edges))
 
@@ -108,6 +112,14 @@ class Cells:
             elif name in high:
                 words.append(f"{name} ≤ {high[name]:.3g}")
         return ", ".join(words) or "everywhere"
+
+
+def _readable(edges: Float[np.ndarray, " e"], values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " e"]:
+    """Edges to a hundredth of the spread of the values, but for values that are few: -4.95e-05 rad means 0."""
+    spread = float(values.std())
+    if len(values) < _FEW_VALUES or not spread:
+        return edges
+    return np.asarray(np.round(edges, 2 - math.floor(math.log10(spread)))) + 0.0  # no -0
 
 
 def intervals(cells: int, conditions: int, *, odd: bool = False) -> tuple[int, ...]:

@@ -95,7 +95,8 @@ class ConditionConfig(_Named):
     Attributes:
         name: Its column.
         transform: How the flow sees it: `none` or `log`; `auto` takes the one that looks more like a normal.
-        period: After which it repeats itself, as an angle does after 6.2832; None asks the schema in a Parquet file.
+        period: After which it repeats itself, as an angle does after 360 degrees; None asks the schema in a Parquet file, and
+            knows a turn in radians of a column whose name ends in `phi`.
     """
 
     name: str = Field(min_length=1)
@@ -121,7 +122,7 @@ class FlowConfig(Config):
     """
 
     bins: int = Field(default=16, ge=2, le=256)
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (64, 64)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 128)
     transforms: int = Field(default=1, ge=1, le=16)
     spline: Literal["rational_quadratic", "quadratic"] = "rational_quadratic"
     shared: bool = True

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from neyman.calibration.results import Histogram
 from neyman.calibration.sample import Sample
 from neyman.calibration.weighted import Distribution
+from neyman.diagnostics.displacement import displacement_quantiles
 
 _BINS = 50
 _SHARE = 2e-4  # of events that may be beyond the figure, on either side
@@ -49,7 +50,8 @@ def _histogram(
         return np.histogram(x, edges, weights=w)[0] * scale, np.sqrt(squares) * scale
 
     of_data, of_simulation = counts(data.x[:, place], data.w), counts(simulation.x[:, place], simulation.w)
-    nominal = counts(corrected.x[:, place], corrected.w)[0]
+    nominal, error = counts(corrected.x[:, place], corrected.w)
+    moved = corrected.x[:, place] - simulation.x[:, place]
     band = None
     if variations is not None:
         band = np.std([counts(each[:, place], corrected.w)[0] for each in variations], axis=0, ddof=1)
@@ -61,6 +63,8 @@ def _histogram(
         simulation=of_simulation[0].tolist(),
         simulation_error=of_simulation[1].tolist(),
         corrected=nominal.tolist(),
+        corrected_error=error.tolist(),
+        displacement=displacement_quantiles(simulation.x[:, place], moved, edges).tolist(),
         up=None if band is None else (nominal + band).tolist(),
         down=None if band is None else (nominal - band).tolist(),
     )

@@ -107,6 +107,9 @@ class Histogram(_Part):
         simulation: The simulation, scaled to the data.
         simulation_error: Its √Σw².
         corrected: The corrected simulation, scaled to the data.
+        corrected_error: Its √Σw².
+        displacement: How far events in each bin of the simulation are moved, as quantiles at 0.025, 0.16, 0.5, 0.84 and
+            0.975 of all events, weighted or not; null in a bin without events.
         up: One standard deviation over the bootstrapped trainings above it; null if there were fewer than two.
         down: One below it.
     """
@@ -118,6 +121,8 @@ class Histogram(_Part):
     simulation: list[Number]
     simulation_error: list[Number]
     corrected: list[Number]
+    corrected_error: list[Number]
+    displacement: list[list[Number]]
     up: list[Number] | None = None
     down: list[Number] | None = None
 

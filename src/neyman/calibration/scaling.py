@@ -132,7 +132,7 @@ class Scaling:
         conditions = []
         for number, condition in enumerate(config.conditions):
             both = simulation.c[:, number], data.c[:, number]
-            period = condition.period or _period(schema[condition.name])
+            period = condition.period or _period(schema[condition.name], np.concatenate(both))
             allowed: tuple[Transform, ...] = ("none",) if period else ("none", "log")
             chosen = nearest_to_normal(np.concatenate(both), allowed, condition.transform)
             conditions.append(_condition_scale(condition.name, *both, "log" if chosen == "log" else "none", period))
@@ -229,8 +229,17 @@ def nearest_to_normal(
     return found
 
 
-def _period(column: Column) -> float | None:
-    return column.high - column.low if column.periodic else None
+def _period(column: Column, values: Float[np.ndarray, " n"]) -> float | None:
+    """That of the schema; and an angle is known by a name that ends in `phi` and values that fill a turn.
+
+    ROOT files know no periods, and without one a network would take -π and π for far apart.
+    """
+    if column.periodic:
+        return column.high - column.low
+    named = column.name.lower().endswith("phi")
+    turn = 2 * np.pi
+    fills_a_turn = np.abs(values).max() <= turn and 0.98 * turn < np.ptp(values) <= turn
+    return turn if named and fills_a_turn else None
 
 
 def _variable_scale(name: str, pooled: Float[np.ndarray, " n"], transform: Transform) -> VariableScale:

@@ -19,7 +19,7 @@ A config in YAML says more; `neyman calibration schema` has all of it:
 \b
   data: {kind: files, data: data.parquet, simulation: sim.parquet, weights: sw}
   variables: [{name: ip, transform: log}]
-  conditions: [pt, eta, {name: phi, period: 6.283185307179586}, npv]
+  conditions: [pt, eta, {name: azimuth, period: 360}, npv]
 """
 
 app = typer.Typer(help=HELP, short_help="Simulation that looks like data.", no_args_is_help=True, rich_markup_mode=None)

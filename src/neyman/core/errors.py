@@ -100,11 +100,16 @@ def require(module: str, *, job: str) -> ModuleType:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name; empty if none is near.
+    """A hint that names the nearest known name, whatever the case; empty if none is near.
 
     Examples:
         >>> near("mu_sgi", ["lumi", "mu_sig"])
         "did you mean 'mu_sig'?"
+        >>> near("PT", ["pt", "eta"])
+        "did you mean 'pt'?"
     """
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    names = list(known)
+    small = {each.lower(): each for each in reversed(names)}
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    found = found or [small[each] for each in difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.5)]
     return f"did you mean '{found[0]}'?" if found else ""

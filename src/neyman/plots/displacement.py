@@ -1,4 +1,4 @@
-"""How far a correction moves events: its displacement z − x against x, as quantiles over all other variables."""
+"""How far a correction moves events: its displacement z − x against x, as bands over all other variables."""
 
 from __future__ import annotations
 
@@ -8,50 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from neyman.core.errors import DataError
+from neyman.diagnostics.displacement import LEVELS
 from neyman.plots.inputs import require_increasing, require_numbers
 from neyman.plots.panels import new_figure, one_panel
 from neyman.plots.style import EXACT, LEARNED, TRUTH, Style, styled
 from neyman.plots.text import apart_numbers, axis_label, fitting_legend, put_title
 
-LEVELS = (0.025, 0.16, 0.5, 0.84, 0.975)
 WIDE, NARROW = "#d9e5fa", "#a9c4f2"
-
-
-def displacement_quantiles(
-    x: Float[np.ndarray, " n"], displacement: Float[np.ndarray, " n"], edges: Float[np.ndarray, " edges"]
-) -> Float[np.ndarray, "5 k"]:
-    """Quantiles of the displacement in bins of x: the median, and the central 68 % and 95 % of events.
-
-    A correction that is one function of x has bands of no width but what the bin's own width makes; their width is
-    what it owes to the conditions.
-
-    Args:
-        x: The variable before the correction.
-        displacement: What the correction adds to it.
-        edges: Edges of the bins of x.
-
-    Returns:
-        Quantiles at 0.025, 0.16, 0.5, 0.84 and 0.975, shape `(5, k)`; NaN in a bin without events.
-
-    Raises:
-        DataError: If lengths differ, a number is not finite, or edges do not increase.
-
-    Examples:
-        >>> x = np.linspace(0, 1, 1000, endpoint=False)
-        >>> print(displacement_quantiles(x, 0.1 + 0 * x, np.array([0.0, 0.5, 1.0, 2.0]))[2])
-        [0.1 0.1 nan]
-    """
-    require_numbers("x", x, (None,))
-    require_numbers("displacement", displacement, x.shape)
-    require_numbers("edges", edges, (None,))
-    require_increasing("edges", edges)
-    bins = np.searchsorted(edges, x, side="right") - 1
-    found = np.full((len(LEVELS), len(edges) - 1), np.nan)
-    for index in range(len(edges) - 1):
-        inside = displacement[bins == index]
-        if len(inside):
-            found[:, index] = np.quantile(inside, LEVELS)
-    return found
 
 
 def plot_displacement(
@@ -69,7 +32,7 @@ def plot_displacement(
 
     Args:
         edges: Edges of the bins of x.
-        quantiles: From `displacement_quantiles`; NaN where there is nothing to draw.
+        quantiles: From `diagnostics.displacement_quantiles`; NaN where there is nothing to draw.
         truth: The median displacement of the exact map, where it is known.
         label: The variable, as an axis writes it.
         unit: Its unit.

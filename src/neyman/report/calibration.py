@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from neyman.calibration.results import CheckResult, Histogram, Metrics, RunResult, TailRatio
 from neyman.plots.corrected import Binned, plot_corrected
+from neyman.plots.displacement import plot_displacement
 from neyman.plots.loss import plot_loss
 from neyman.plots.style import Style
 from neyman.report.calibration_comparison import (
@@ -39,6 +40,7 @@ def calibration_page(result: RunResult, *, style: Style = "plain") -> Page:
     check = result.check
     sections = [
         _histograms(result, style),
+        _displacements(result, style),
         methods_section(result),
         cells_section(check, style),
         *([tails_section(result, style)] if check.corrected.tails else []),
@@ -142,10 +144,6 @@ def _caption(name: str, histogram: Histogram, purpose: str) -> str:
 
 def _figure(result: RunResult, name: str, histogram: Histogram, *, log_y: bool, style: Style) -> Figure:
     column, check = column_of(result, name), result.check
-    value, error = np.array(histogram.simulation, float), np.array(histogram.simulation_error, float)
-    corrected = np.array(histogram.corrected, float)
-    # The same weights in other bins: an event counts as much as it does on average over all bins.
-    squared = float((error**2).sum() / value.sum()) if value.sum() > 0 else 0.0
     varied = None
     if histogram.up is not None and histogram.down is not None:
         varied = np.array([histogram.up, histogram.down], float)
@@ -155,8 +153,8 @@ def _figure(result: RunResult, name: str, histogram: Histogram, *, log_y: bool, 
     return plot_corrected(
         np.array(histogram.edges, float),
         data=Binned(np.array(histogram.data, float), np.array(histogram.data_error, float)),
-        simulation=Binned(value, error),
-        corrected=Binned(corrected, np.sqrt(np.abs(corrected) * squared)),
+        simulation=Binned(np.array(histogram.simulation, float), np.array(histogram.simulation_error, float)),
+        corrected=Binned(np.array(histogram.corrected, float), np.array(histogram.corrected_error, float)),
         variations=varied,
         label=column.label or name,
         unit=unit_of(column),
@@ -164,6 +162,28 @@ def _figure(result: RunResult, name: str, histogram: Histogram, *, log_y: bool, 
         log_x=histogram.logarithmic,
         log_y=log_y,
         style=style,
+    )
+
+
+def _displacements(result: RunResult, style: Style) -> Section:
+    figures = []
+    for name, histogram in result.check.histograms.items():
+        column, cost = column_of(result, name), result.check.transport_cost["corrected"][name]
+        figure = plot_displacement(
+            np.array(histogram.edges, float),
+            np.array(histogram.displacement, float),
+            label=column.label or name,
+            unit=unit_of(column),
+            title=f"mean distance {number(cost, 3)} {unit_of(column)}".strip(),
+            log_x=histogram.logarithmic,
+            style=style,
+        )
+        figures.append((figure, f"How far {name} is moved, for events that have the same {name} before."))
+    return Section(
+        "How far events are moved",
+        "A correction should not move events further than it has to. A quantile map moves all events of the same value "
+        "equally far; the width of the bands is what the correction owes to the conditions.",
+        figures=figures,
     )
 
 
