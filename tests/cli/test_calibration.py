@@ -124,6 +124,16 @@ def test_apply_adds_columns_and_keeps_the_rest(artefact, files, neyman, tmp_path
     np.testing.assert_allclose(nominal, trained.nominal(x, c)[:, 0], rtol=1e-12)
 
 
+def test_apply_tells_what_a_root_file_had_besides(artefact, files, neyman, tmp_path):
+    uproot = pytest.importorskip("uproot")
+    columns = pq.read_table(files / "simulation.parquet").slice(0, 50)
+    with uproot.recreate(tmp_path / "in.root") as file:
+        for tree in ("Decays", "Lumi"):
+            file.mktree(tree, {name: columns[name].to_numpy() for name in columns.column_names})
+    done = neyman("calibration", "apply", artefact, f"{tmp_path}/in.root:Decays", "--out", tmp_path / "out.root")
+    assert (done.code, done.err.splitlines()[-1]) == (0, "not copied: Lumi")
+
+
 def test_apply_writes_a_friend(artefact, files, neyman, tmp_path):
     out = tmp_path / "new.parquet"
     assert neyman("calibration", "apply", artefact, files / "simulation.parquet", "--out", out, "--only-new").code == 0

@@ -90,11 +90,15 @@ def apply(
     """
     from neyman.calibration.applying import apply_to_file
     from neyman.calibration.trained import TrainedCalibration
+    from neyman.events.tables import TableFile
 
     trained = TrainedCalibration.load(artefact)
     rows = apply_to_file(trained, source, out, variations=variations, only_new=only_new)
     names = ", ".join(f"{name}_corrected" for name in trained.config.variable_names)
     typer.echo(f"{out}: {rows:,} events with {names}")
+    others = () if only_new else TableFile.open(source, job="calibration").others
+    if others:
+        typer.echo(f"not copied: {', '.join(others[:6])}{' and more' * (len(others) > 6)}", err=True)
 
 
 @app.command()
