@@ -203,8 +203,9 @@ def test_a_parquet_file_has_no_tree(tmp_path, message):
     [
         (b"", "empty, 0 bytes"),
         (b"a,b\n1,2\n", "this is a text file"),
-        (b"\x89HDF\r\n", "this is an HDF5 file"),
-        (b"\0" * 50, "neither Parquet nor ROOT"),
+        (b"\x89HDF\r\n", "cannot be read"),
+        (b"\0" * 50, "of no known format"),
+        (b"PK\3\4" + bytes(50), "cannot be read"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a git-LFS pointer"),
         (b"root" + b"\1" * 300, "cannot be read"),
         (b"PAR1" + bytes(300), "cannot be read"),
