@@ -28,6 +28,11 @@ FIT_COMMANDS = (
     *("report", "run", "build", "schema", "inspect", "blind", "asimov", "patch", "combine", "prune", "rename", "sort"),
 )
 
+ANOMALY_COMMANDS = (
+    *("simulate", "explore", "train", "score", "evaluate", "explain"),
+    *("characterise", "trigger", "export", "run", "schema"),
+)
+
 
 def test_these_are_the_commands():
     assert {" ".join(path) for path in ALL} == {
@@ -40,6 +45,8 @@ def test_these_are_the_commands():
         *(f"abcd {name}" for name in ("train", "check", "limit", "run", "schema")),
         "calibration",
         *(f"calibration {name}" for name in ("train", "apply", "check", "run", "schema")),
+        "anomaly",
+        *(f"anomaly {name}" for name in ANOMALY_COMMANDS),
         *(f"fit {name}" for name in FIT_COMMANDS),
         *(f"posterior {name}" for name in ("simulate", "train", "check", "infer", "run", "schema")),
     }

@@ -21,6 +21,9 @@ from neyman.abcd.config import AbcdConfig
 from neyman.abcd.results import CheckResult as AbcdCheck
 from neyman.abcd.results import LimitResult
 from neyman.abcd.results import RunResult as AbcdRun
+from neyman.anomaly import outcomes as anomaly
+from neyman.anomaly.config import AnomalyConfig
+from neyman.anomaly.results import EvaluationResult
 from neyman.calibration.config import CalibrationConfig
 from neyman.calibration.results import CheckResult as CalibrationCheck
 from neyman.calibration.results import RunResult as CalibrationRun
@@ -51,7 +54,15 @@ FITS = {
 """The commands of `neyman fit` that answer, with options to try."""
 ABCD = {"abcd_limit": LimitResult, "abcd_check": AbcdCheck, "abcd_results": AbcdRun}
 CALIBRATION = {"calibration_check": CalibrationCheck, "calibration_results": CalibrationRun}
-MODELS = ANSWERS | ABCD | CALIBRATION | {f"fit_{name}": model for name, (model, _) in FITS.items()}
+ANOMALY = {
+    "anomaly_evaluate": EvaluationResult,
+    "anomaly_explain": anomaly.Explanation,
+    "anomaly_candidates": anomaly.Explanations,
+    "anomaly_characterise": anomaly.Characterisation,
+    "anomaly_trigger": anomaly.TriggerResult,
+    "anomaly_results": anomaly.AnomalyResult,
+}
+MODELS = ANSWERS | ABCD | CALIBRATION | ANOMALY | {f"fit_{name}": model for name, (model, _) in FITS.items()}
 
 
 def form(kind):
@@ -180,7 +191,13 @@ def test_numbers_that_are_not_finite_are_null_and_come_back(value, tiny_run, tmp
     assert back.to_json() == check.to_json()
 
 
-CONFIGS = {"abcd": AbcdConfig, "calibration": CalibrationConfig, "fit": FitConfig, "posterior": PosteriorConfig}
+CONFIGS = {
+    "abcd": AbcdConfig,
+    "anomaly": AnomalyConfig,
+    "calibration": CalibrationConfig,
+    "fit": FitConfig,
+    "posterior": PosteriorConfig,
+}
 
 
 @pytest.mark.parametrize(("job", "config"), CONFIGS.items())

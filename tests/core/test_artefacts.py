@@ -271,3 +271,24 @@ def test_more_keys_and_more_files_are_no_harm(path):
     change_manifest(path, comment="from a friend")
     (path / "report.html").write_text("<html>")
     assert load_artefact(path, kind="posterior").kind == "posterior"
+
+
+def test_further_files_come_along(tmp_path, message):
+    path = save(tmp_path / "model", extra={"model.onnx": b"\x08\x09graph"})
+    assert load_artefact(path, kind="posterior").extra == {"model.onnx": b"\x08\x09graph"}
+    (path / "model.onnx").write_bytes(b"\x08\x09other")
+    with pytest.raises(ArtefactError) as error:
+        load_artefact(path, kind="posterior")
+    message(error, "changed since it was written", "model.onnx")
+
+
+def test_an_artefact_without_further_files_has_none(path):
+    assert load_artefact(path, kind="posterior").extra == {}
+
+
+@pytest.mark.parametrize("name", [MANIFEST, WEIGHTS, CARD, "../model.onnx", "a/b", ""])
+def test_a_further_file_has_a_plain_name_of_its_own(tmp_path, name, message):
+    with pytest.raises(ArtefactError) as error:
+        save(tmp_path / "model", extra={name: b""})
+    message(error, "a plain name of its own")
+    assert os.listdir(tmp_path) == []

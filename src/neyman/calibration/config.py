@@ -95,8 +95,8 @@ class ConditionConfig(_Named):
     Attributes:
         name: Its column.
         transform: How the flow sees it: `none` or `log`; `auto` takes the one that looks more like a normal.
-        period: After which it repeats itself, as an angle does after 360 degrees; None asks the schema in a Parquet file, and
-            knows a turn in radians of a column whose name ends in `phi`.
+        period: After which it repeats itself, as an angle does after 360 degrees; None asks the schema in a Parquet
+            file, and knows a turn in radians of a column whose name ends in `phi`.
     """
 
     name: str = Field(min_length=1)

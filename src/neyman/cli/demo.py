@@ -20,6 +20,7 @@ class Job(StrEnum):
     fit = "fit"
     abcd = "abcd"
     calibration = "calibration"
+    anomaly = "anomaly"
 
 
 def demo(
@@ -51,6 +52,13 @@ def demo(
         from neyman.cli import calibration_steps
 
         calibration_steps.run_steps(_config(job, CalibrationConfig.load), out / job.value, command=f"demo {job.value}")
+        return
+
+    if job is Job.anomaly:
+        from neyman.anomaly.config import AnomalyConfig
+        from neyman.cli import anomaly_run
+
+        anomaly_run.run_steps(_config(job, AnomalyConfig.load), out / job.value, command=f"demo {job.value}")
         return
 
     from neyman.cli.posterior_steps import run_steps

@@ -10,7 +10,10 @@ NEEDS = {
     "fit": ("jax", "numba", "iminuit", "awkward", "hist", "jsonpatch", "uproot", *_REPORT),
     "abcd": ("jax", "torch", "pythia8mc", "uproot", *_REPORT),
     "calibration": ("torch", "zuko", "numba", "sklearn", "uproot", "awkward", "pythia8mc", *_REPORT),
-    "anomaly": ("torch", "onnx", "onnxruntime", "sklearn", "h5py", "uproot", "awkward", "pythia8mc", "fastjet", *_REPORT),
+    "anomaly": (
+        *("torch", "onnx", "onnxruntime", "sklearn", "h5py", "uproot", "awkward", "pythia8mc", "fastjet"),
+        *_REPORT,
+    ),
 }
 
 

@@ -2,7 +2,8 @@
 
 An artefact is a folder of four files. `manifest.json` says what it is and holds the SHA-256 of the others:
 `weights.safetensors`, `validation.safetensors` (inputs and the outputs that the network must give for them)
-and `card.md` (what it is for, what it is not for). Nothing is ever unpickled.
+and `card.md` (what it is for, what it is not for). A job may add files of its own, such as an exported graph.
+Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Artefact:
         weights: The arrays of the network; read-only.
         validation: Inputs and expected outputs; read-only.
         card: What it is for and what it is not for, in Markdown.
+        extra: Further files of the job, by name.
         digest: The SHA-256 of the manifest, which names all other files: the identity of the artefact.
     """
 
@@ -76,6 +78,7 @@ class Artefact:
     weights: Arrays
     validation: Arrays
     card: str
+    extra: Mapping[str, bytes]
     digest: str
 
 
@@ -92,6 +95,7 @@ def save_artefact(
     seeds: Mapping[str, int] | None = None,
     inputs: Mapping[str, str] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    extra: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write an artefact, whole or not at all.
 
@@ -109,9 +113,10 @@ def save_artefact(
         seeds: The seeds that were used, by purpose.
         inputs: The digests of what it was trained on, by name.
         metrics: How well it did.
+        extra: Further files, by plain names.
 
     Raises:
-        ArtefactError: If something else is at that path.
+        ArtefactError: If something else is at that path, or a further file has a name that is taken or not plain.
         NumericsError: If a weight is not a number.
     """
     for name, values in weights.items():
@@ -124,6 +129,10 @@ def save_artefact(
         VALIDATION: _packed(validation),
         CARD: card.encode(),
     }
+    for name, content in (extra or {}).items():
+        if name in {MANIFEST, *contents} or not _is_plain(name):
+            raise ArtefactError(f"a further file called {name!r}", where=str(path), expected="a plain name of its own")
+        contents[name] = content
     manifest = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -167,6 +176,7 @@ def load_artefact(path: Path, *, kind: str) -> Artefact:
         weights=_parse(path / WEIGHTS, contents[WEIGHTS]),
         validation=_parse(path / VALIDATION, contents[VALIDATION]),
         card=contents[CARD].decode(errors="replace"),
+        extra={name: content for name, content in contents.items() if name not in (WEIGHTS, VALIDATION, CARD)},
         digest=hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest(),
         **fields,
     )
@@ -232,8 +242,7 @@ def _read_manifest(path: Path) -> _Manifest:
 def _read_checked(path: Path, name: str, sha: str) -> bytes:
     """The bytes that were hashed are the bytes that are used: nobody can swap the file in between."""
     file = path / name
-    plain = name and Path(name).name == name and not {"\\", "\0"} & set(name)
-    if not plain or not file.resolve().is_relative_to(path.resolve()):
+    if not _is_plain(name) or not file.resolve().is_relative_to(path.resolve()):
         raise ArtefactError(
             f"file name {name!r} leaves the folder", where=str(path / MANIFEST), expected="a plain name"
         )
@@ -252,6 +261,10 @@ def _read_checked(path: Path, name: str, sha: str) -> bytes:
             hint="copy or train the artefact again",
         )
     return content
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and Path(name).name == name and not {"\\", "\0"} & set(name)
 
 
 def _packed(arrays: Arrays) -> bytes:

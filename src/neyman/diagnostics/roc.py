@@ -77,8 +77,8 @@ def auroc(background: Float[np.ndarray, " n"], signal: Float[np.ndarray, " m"], 
     r"""The probability that a signal event scores above a background event, where equal scores count one half.
 
     Its variance is DeLong's (Biometrics 44 (1988) 837, eq. 5), from midranks (Sun and Xu, IEEE Signal Process. Lett. 21
-    (2014) 1389). The interval is one of the logit, which keeps it between 0 and 1; the variance vanishes for samples that
-    do not overlap, where the interval of the Wilcoxon statistic ends at the Clopper-Pearson bound of the smaller sample.
+    (2014) 1389). The interval is one of the logit, which keeps it between 0 and 1. For samples that do not overlap the
+    variance vanishes; then the interval is Clopper and Pearson's for as many trials as the smaller sample has events.
 
     Raises:
         DataError: If a sample is empty or not finite.
@@ -117,7 +117,10 @@ def average_precision(background: Float[np.ndarray, " n"], signal: Float[np.ndar
         0.8333
     """
     curve = roc_curve(background, signal)
-    passing_signal, passing = curve.signal * len(signal), curve.background * len(background) + curve.signal * len(signal)
+    passing_signal, passing = (
+        curve.signal * len(signal),
+        curve.background * len(background) + curve.signal * len(signal),
+    )
     return float(np.sum(np.diff(curve.signal) * passing_signal[1:] / passing[1:]))
 
 
@@ -132,7 +135,8 @@ def efficiency_at(
 
     The cut is uncertain as well as the efficiency. Two order statistics of the background enclose it: above the r-th
     largest of n scores passes a fraction distributed as Beta(r, n + 1 − r). The ends are Clopper-Pearson bounds of the
-    efficiency at those two; each of the four gets a quarter of 1 − level, so that together they cover at least at level.
+    efficiency at those two; each of the four gets a quarter of 1 − level, so that together they cover at least at
+    level.
 
     Args:
         rejection: Fraction of the background that is rejected, as 0.999.
@@ -199,7 +203,7 @@ def best_improvement(
     (b_choose, b_measure), (s_choose, s_measure) = (_halves(sample, rng) for sample in (background, signal))
     if len(b_choose) < FEWEST_PASSING or not len(s_choose):
         return None
-    cuts = np.concatenate([np.sort(b_choose)[: -FEWEST_PASSING][::-1], [-np.inf]])
+    cuts = np.concatenate([np.sort(b_choose)[:-FEWEST_PASSING][::-1], [-np.inf]])
     improvement = (_above(s_choose, cuts) / len(s_choose)) / np.sqrt(_above(b_choose, cuts) / len(b_choose))
     cut = cuts[[int(np.argmax(improvement))]]
     each = (1 + level) / 2
@@ -226,7 +230,7 @@ def _above(scores: Float[np.ndarray, " n"], cuts: Float[np.ndarray, " c"]) -> Fl
 def _fraction_below(sample: Float[np.ndarray, " n"], values: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
     """The fraction of the sample below each value, where equal ones count one half."""
     ordered = np.sort(sample)
-    left, right = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    left, right = np.searchsorted(ordered, values, side="left"), np.searchsorted(ordered, values, side="right")
     return np.asarray((left + right) / (2.0 * len(ordered)))
 
 

@@ -1,0 +1,338 @@
+r"""How a network sees features: of order one, and nearer to a normal than they come.
+
+Each input k of the network is one row of a table:
+
+    \(y_k = (f_k(x_{source_k} / unit_k) - centre_k) / scale_k\)
+
+with f one of `none` (the value), `log` (sign(u) log(1 + |u|), which takes all numbers and the zeros of padding), `cos`
+and `sin` (of a periodic column, which has one row of each). That is all: an exported graph computes the same.
+
+NumPy alone: the runtime prepares events with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from neyman.core.errors import DataError, near
+
+if TYPE_CHECKING:
+    from neyman.anomaly.config import FeatureConfig
+
+NONE, LOG, COS, SIN = range(4)
+"""The codes of the transforms."""
+
+_LEVELS = np.linspace(0.005, 0.995, 199)
+_GAIN = 0.02  # of correlation with a normal, for which a logarithm is worth its complication
+_SPIKE = 0.05  # fraction of events at one value from which on it stands for something else, as padding
+_ROUNDING = 1e-12  # of the largest value: what differs by less does not differ
+_WITHIN = (-0.4, -0.2, 0.0, 0.2, 0.4)  # stands for the interval around a whole number
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The table of inputs, and what became of the columns.
+
+    Attributes:
+        names: The columns that events have, in order.
+        source: Which column each input is made of, shape `(k,)`.
+        code: Its transform: `NONE`, `LOG`, `COS` or `SIN`, shape `(k,)`.
+        unit: What the column is divided by before the transform, shape `(k,)`.
+        centre: The mean after the transform, shape `(k,)`.
+        scale: The standard deviation after the transform, shape `(k,)`.
+        counts: Whether the input is made of whole numbers, shape `(k,)`.
+        constant: Columns that are no inputs, since they never changed.
+        redundant: Columns that are no inputs, since others say nearly the same.
+    """
+
+    names: tuple[str, ...]
+    source: Int[np.ndarray, " k"]
+    code: Int[np.ndarray, " k"]
+    unit: Float[np.ndarray, " k"]
+    centre: Float[np.ndarray, " k"]
+    scale: Float[np.ndarray, " k"]
+    counts: Int[np.ndarray, " k"]
+    constant: tuple[str, ...] = ()
+    redundant: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(
+        cls,
+        x: Float[np.ndarray, "n d"],
+        names: Sequence[str],
+        config: FeatureConfig,
+        periods: Mapping[str, float] | None = None,
+    ) -> Preparation:
+        """The preparation of training events, background all of them.
+
+        Args:
+            x: Features in their units, shape `(n, d)`.
+            names: Of the columns of x.
+            config: Transforms, periods, and how many features to keep.
+            periods: Of columns that a file says are periodic; those of the config come first. Beyond both, an angle is
+                known by a name that ends in `phi` and values that fill a turn.
+
+        Raises:
+            DataError: For values that are not finite, a transform or period of a column that is not there, or if no
+                column changes.
+        """
+        names = tuple(names)
+        require_features(x, names)
+        _require_known(config, names)
+        known = {**(periods or {}), **config.periods}
+        wanted = config.transforms if isinstance(config.transforms, dict) else {}
+        every = "none" if config.transforms == "none" else "auto"
+        varies = np.array([_varies(column) for column in x.T])
+        if not varies.any():
+            raise DataError(
+                f"all {len(names)} columns are constant in {len(x)} events", expected="a feature that changes"
+            )
+        rows = [
+            row
+            for number in np.flatnonzero(varies).tolist()
+            for row in _rows(
+                x[:, number],
+                number,
+                known.get(names[number]) or _turn(names[number], x[:, number]),
+                wanted.get(names[number], every),
+            )
+        ]
+        source, code, unit, centre, scale = (np.array(part) for part in zip(*rows, strict=True))
+        counts = np.array([_is_count(x[:, number]) for number in source], dtype=np.int64)
+        whole = cls(names, source, code, unit, centre, scale, counts)
+        chosen = np.arange(len(names)) if config.most is None else most_telling(whole.apply(x), source, config.most)
+        kept = np.isin(source, chosen)
+        left_out = np.setdiff1d(source, chosen)
+        return replace(
+            whole,
+            source=source[kept],
+            code=code[kept],
+            unit=unit[kept],
+            centre=centre[kept],
+            scale=scale[kept],
+            counts=counts[kept],
+            constant=tuple(name for name, good in zip(names, varies, strict=True) if not good),
+            redundant=tuple(names[number] for number in left_out),
+        )
+
+    @property
+    def width(self) -> int:
+        """How many inputs the network has."""
+        return len(self.source)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What each input is, as in `jet1_pt` or `cos(jet1_phi)`."""
+        words = ("{}", "log({})", "cos({})", "sin({})")
+        return tuple(
+            words[code].format(self.names[number]) for number, code in zip(self.source, self.code, strict=True)
+        )
+
+    def apply(self, x: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n k"]:
+        """Events as the network sees them: the same for an event alone or among others.
+
+        Raises:
+            DataError: For another number of columns, no events, or values that are not finite.
+        """
+        require_features(x, self.names)
+        return self._transformed(x[:, self.source].astype(np.float64, copy=False))
+
+    def apply_in_training(self, x: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Float32[np.ndarray, "n k"]:
+        """As `apply`, with whole numbers spread over the interval of length one around them.
+
+        The density of whole numbers is infinite where they are and zero elsewhere; spread, they have one that a network
+        can learn (Theis, van den Oord and Bethge, ICLR 2016, sect. 3.1). Scores are of events as they are.
+        """
+        require_features(x, self.names)
+        values = x[:, self.source].astype(np.float64)
+        columns, first = np.unique(self.source, return_inverse=True)  # cos and sin of a column move together
+        spread = rng.random((len(x), len(columns)))[:, first] - 0.5
+        return self._transformed(values + spread * self.counts)
+
+    def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+        """The derivative of each input by the column that it is made of."""
+        u = x[:, self.source].astype(np.float64, copy=False) / self.unit
+        slope = np.select(
+            [self.code == LOG, self.code == COS, self.code == SIN], [1 / (1 + np.abs(u)), -np.sin(u), np.cos(u)], 1.0
+        )
+        return np.asarray(slope / (self.unit * self.scale))
+
+    def by_column(self, inputs: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n d"]:
+        """Numbers of the inputs summed to the columns that they are made of; 0 for a column that is no input."""
+        return np.asarray(inputs @ np.eye(len(self.names))[self.source])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """As arrays, for a file without pickles."""
+        return {
+            field.name: np.array(getattr(self, field.name), dtype=np.str_ if field.name in _TEXTS else None)
+            for field in fields(self)
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Preparation:
+        """The preparation that `to_arrays` wrote."""
+        texts = {name: tuple(str(text) for text in arrays[name]) for name in _TEXTS}
+        numbers = {field.name: arrays[field.name] for field in fields(cls) if field.name not in _TEXTS}
+        return cls(**{**numbers, **texts})  # type: ignore[arg-type]
+
+    def _transformed(self, values: Float[np.ndarray, "n k"]) -> Float32[np.ndarray, "n k"]:
+        u = values / self.unit
+        y = u.copy()
+        for code, function in ((LOG, _signed_log), (COS, np.cos), (SIN, np.sin)):
+            these = self.code == code
+            y[:, these] = function(u[:, these])
+        return np.asarray((y - self.centre) / self.scale, dtype=np.float32)
+
+
+def require_features(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where: str = "") -> None:
+    """Refuse events that cannot be features of these names.
+
+    Args:
+        x: Features, shape `(n, d)`.
+        names: The d names that are expected.
+        where: Where they come from.
+
+    Raises:
+        DataError: For another number of columns, no events, or values that are not finite, with row and column.
+    """
+    if x.ndim != 2 or x.shape[1] != len(names):
+        shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        raise DataError(f"an array of shape {x.shape}", where=where, expected=f"(events, {len(names)}): {shown}")
+    if len(x) == 0:
+        raise DataError("no events", where=where, expected="at least one")
+    bad = ~np.isfinite(x)
+    if bad.any():
+        row, column = np.argwhere(bad)[0].tolist()
+        raise DataError(
+            f"column '{names[column]}' is {x[row, column]} in row {row} ({int(bad.any(axis=1).sum())} of {len(x)} rows"
+            " are not finite)",
+            where=where,
+            expected="finite numbers",
+            hint="drop these events, or find out why they are there",
+        )
+
+
+def most_telling(
+    y: Float[np.ndarray, "n k"] | Float32[np.ndarray, "n k"], source: Int[np.ndarray, " k"], most: int
+) -> Int[np.ndarray, " m"]:
+    r"""The columns from which the others can be told best, by linear regression; no label is looked at.
+
+    Greedy column subset selection (Farahat, Ghodsi and Kamel, ICDM 2011, eq. 9): with G the covariance that the chosen
+    columns leave, the next is \(\arg\max_j \|G_{:j}\|^2 / G_{jj}\). A copy of a chosen column is never chosen, nor is
+    noise before what many columns share.
+
+    Args:
+        y: Standardised inputs of the background, shape `(n, k)`.
+        source: Which column each input is made of.
+        most: How many columns to choose at most.
+
+    Returns:
+        The numbers of the columns, in order.
+    """
+    columns = np.unique(source)
+    if len(columns) <= most:
+        return columns
+    G = np.cov(y.astype(np.float64), rowvar=False)
+    floor = 1e-9 * float(G.diagonal().max())
+    chosen: list[int] = []
+    while len(chosen) < most:
+        left = G.diagonal()
+        gain = np.where(left > floor, (G**2).sum(axis=0) / np.maximum(left, floor), -1.0)
+        gain[np.isin(source, chosen)] = -1.0
+        best = int(np.argmax(gain))
+        if gain[best] < 0:
+            break
+        chosen.append(int(source[best]))
+        for row in np.flatnonzero(source == source[best]):  # cos and sin of a column come together
+            if G[row, row] > floor:
+                G = G - np.outer(G[:, row], G[row]) / G[row, row]
+    return np.sort(np.array(chosen))
+
+
+_TEXTS = ("names", "constant", "redundant")
+_Row = tuple[int, int, float, float, float]
+
+
+def _rows(column: Float[np.ndarray, " n"], number: int, period: float | None, wanted: str) -> list[_Row]:
+    """The rows of the table for one column: two if it is periodic."""
+    x = column.astype(np.float64)
+    if _is_count(x):
+        x = (x[:, None] + np.array(_WITHIN)).ravel()  # the widths are those of `apply_in_training`
+    if period is not None and wanted == "auto":
+        unit = period / (2 * np.pi)
+        return [_row(number, code, unit, function(x / unit)) for code, function in ((COS, np.cos), (SIN, np.sin))]
+    unit = _log_unit(x)
+    if wanted == "log" or (wanted == "auto" and _log_is_better(x, unit)):
+        return [_row(number, LOG, unit, _signed_log(x / unit))]
+    return [_row(number, NONE, 1.0, x)]
+
+
+def _turn(name: str, values: Float[np.ndarray, " n"]) -> float | None:
+    """2π, if a column that no schema describes is an angle."""
+    turn = 2 * np.pi
+    fills = np.abs(values).max() <= turn and 0.98 * turn < np.ptp(values) <= turn
+    return turn if fills and name.lower().endswith("phi") else None
+
+
+def _row(number: int, code: int, unit: float, values: Float[np.ndarray, " n"]) -> _Row:
+    return number, code, unit, float(values.mean()), float(values.std())
+
+
+def _signed_log(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    return np.asarray(np.sign(u) * np.log1p(np.abs(u)))
+
+
+def _log_unit(x: Float[np.ndarray, " n"]) -> float:
+    """Where the logarithm sets in: where the lowest tenth of what is not zero ends."""
+    sizes = np.abs(x[x != 0])
+    return float(np.quantile(sizes, 0.1)) or 1.0
+
+
+def _log_is_better(x: Float[np.ndarray, " n"], unit: float) -> bool:
+    """Whether quantiles after the logarithm lie clearly better on a line with those of a normal.
+
+    The measure is the correlation of a probability plot (Filliben, Technometrics 17 (1975) 111, eq. 2), for the values
+    beside a spike, such as the zeros of padding.
+    """
+    values, counts = np.unique(x, return_counts=True)
+    largest = int(np.argmax(counts))
+    beside = x if counts[largest] < _SPIKE * len(x) else x[x != values[largest]]
+    if len(np.unique(beside)) < 3:
+        return False
+    normal = _normal_quantiles()
+    plain, logged = (np.quantile(each, _LEVELS) for each in (beside, _signed_log(beside / unit)))
+    if plain[0] == plain[-1]:
+        return False
+    return bool(np.corrcoef(logged, normal)[0, 1] > np.corrcoef(plain, normal)[0, 1] + _GAIN)
+
+
+def _normal_quantiles() -> Float[np.ndarray, " l"]:
+    from statistics import NormalDist  # SciPy's would be one more library for the runtime
+
+    return np.array([NormalDist().inv_cdf(level) for level in _LEVELS.tolist()])
+
+
+def _varies(column: Float[np.ndarray, " n"]) -> bool:
+    return bool(np.ptp(column) > _ROUNDING * np.abs(column).max())
+
+
+def _is_count(column: Float[np.ndarray, " n"]) -> bool:
+    """Whether all values are whole numbers, of which there are more than two."""
+    return bool((column == np.round(column)).all()) and len(np.unique(column)) > 2
+
+
+def _require_known(config: FeatureConfig, names: tuple[str, ...]) -> None:
+    transforms = config.transforms if isinstance(config.transforms, dict) else {}
+    for key, given in (("transforms", transforms), ("periods", config.periods)):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise DataError(
+                f"features.{key} of '{unknown[0]}', which is no column",
+                expected=f"one of {', '.join(names[:12])}",
+                hint=near(unknown[0], names),
+            )

@@ -1,0 +1,64 @@
+"""The samples of a trigger menu: from files, or slices of p̂T from Pythia."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+import numpy as np
+
+from neyman.anomaly.trigger import FileSample, MenuConfig, Sample, SimulatedSamples, needed_columns
+from neyman.events.tables import TableFile
+
+PROCESSES = ("qcd", "w", "z", "tt")
+
+
+def load_samples(menu: MenuConfig, executor: Executor | None = None) -> list[Sample]:
+    """The samples that a menu names, with the columns that its paths need.
+
+    Args:
+        menu: The menu.
+        executor: Where Pythia runs, if samples are simulated; None is this process.
+
+    Raises:
+        DataError: If a file cannot be used, or lacks a column.
+        MissingDependencyError: If Pythia is not installed.
+    """
+    if isinstance(menu.samples, SimulatedSamples):
+        return [sample for process in PROCESSES for sample in _simulated(process, menu.samples, executor)]
+    return [_read(sample, needed_columns(menu)) for sample in menu.samples]
+
+
+def _read(sample: FileSample, names: tuple[str, ...]) -> Sample:
+    return Sample(
+        name=sample.name,
+        columns=TableFile.open(sample.file, job="anomaly").read(names),
+        cross_section=sample.cross_section,
+        cross_section_error=sample.cross_section_error,
+        generated=sample.generated,
+    )
+
+
+def _simulated(process: str, config: SimulatedSamples, executor: Executor | None) -> list[Sample]:
+    """One sample for each slice, which are told apart by the weight of their events; softer slices come first."""
+    from neyman.simulation.pythia.collider import collider_counts, collider_events
+    from neyman.simulation.pythia.collider_processes import slices
+
+    generated = config.generated * len(slices(process, "trigger"))
+    events = collider_events(process, "trigger", generated, config.seed, executor)
+    counts = collider_counts(process, "trigger", generated, config.seed, executor)
+    relative = counts.cross_section_error / counts.cross_section
+    weights = np.ones(len(events)) if events.weights is None else events.weights
+    found = []
+    for number, weight in enumerate(sorted(set(weights.tolist()), reverse=True)):
+        here = weights == weight
+        cross_section = float(weight * here.sum())
+        found.append(
+            Sample(
+                name=process if len(set(weights.tolist())) == 1 else f"{process}, slice {number + 1}",
+                columns={name: events[name][here] for name in events.schema.names},
+                cross_section=cross_section,
+                cross_section_error=relative * cross_section,
+                generated=int(here.sum()),
+            )
+        )
+    return found

@@ -1,0 +1,156 @@
+"""Rates against arithmetic by hand, and against pseudo-experiments."""
+
+import numpy as np
+import pytest
+
+from neyman.anomaly.trigger import MenuConfig, Sample, accepts, menu_rates, needed_columns
+from neyman.core.errors import ConfigError, DataError
+
+MENU = """\
+luminosity: 1.0e+34
+samples: [{name: soft, file: soft.parquet, cross_section: 1.0e+9, generated: 100}]
+paths:
+  - {name: muon, muons: {pt: 20, eta: 2.1}}
+  - {name: two leptons, leptons: {count: 2, pt: 10}, prescale: 4}
+  - {name: ht, ht: 100, met: 50}
+"""
+
+
+def event(**objects):
+    """One row: `event(muon=[(25, 0.1)], met=30)`."""
+    columns = {"met_pt": objects.get("met", 0.0)}
+    for kind, most in (("electron", 4), ("muon", 4), ("jet", 10)):
+        given = objects.get(kind, [])
+        for number in range(most):
+            pt, eta = given[number] if number < len(given) else (0.0, 0.0)
+            columns |= {f"{kind}{number + 1}_pt": pt, f"{kind}{number + 1}_eta": eta}
+    return columns
+
+
+def sample(*rows, name="soft", cross_section=1e9, error=0.0, generated=None):
+    columns = {key: np.array([row[key] for row in rows], float) for key in rows[0]}
+    return Sample(name, columns, cross_section, error, generated or len(rows))
+
+
+@pytest.fixture
+def menu(tmp_path):
+    (tmp_path / "menu.yaml").write_text(MENU)
+    return MenuConfig.load(tmp_path / "menu.yaml")
+
+
+ONE_MUON = event(muon=[(25, 0.1)])
+FORWARD = event(muon=[(25, 2.3)])
+PAIR = event(muon=[(25, 0.1)], electron=[(11, 1.0)])
+BUSY = event(jet=[(80, 0.0), (40, 1.0), (29, 0.0), (200, 3.0)], met=51)
+NOTHING = event()
+
+
+def test_conditions(menu):
+    found = sample(ONE_MUON, FORWARD, PAIR, BUSY, NOTHING)
+    muon, pair, ht = (accepts(path, found).tolist() for path in menu.paths)
+    assert muon == [True, False, True, False, False]
+    assert pair == [False, False, True, False, False]
+    assert ht == [False, False, False, True, False]
+
+
+def test_rates_by_hand(menu):
+    """1e9 pb at 1e34 are 10 MHz: of ten collisions each is 1 MHz."""
+    result = menu_rates(menu, [sample(ONE_MUON, PAIR, BUSY, *[NOTHING] * 7)])
+    muon, pair, ht = result.paths
+    assert muon.rate == pytest.approx(2e6)
+    assert pair.rate == pytest.approx(0.25e6)
+    assert ht.rate == pytest.approx(1e6)
+    assert [path.cumulative for path in result.paths] == pytest.approx([2e6, 2e6, 3e6])
+    assert result.rate == pytest.approx(3e6)
+    assert result.reduction == pytest.approx(40e6 / 3e6)
+    assert result.samples[0].input_rate == pytest.approx(1e7)
+
+
+def test_a_prescaled_path_adds_what_no_other_path_has(menu):
+    pair = event(electron=[(11, 0.0), (12, 1.0)])
+    result = menu_rates(menu, [sample(pair, PAIR, generated=10)])
+    assert result.rate == pytest.approx(1.25e6)
+
+
+def test_events_that_are_not_there_are_counted_as_rejected(menu):
+    few = menu_rates(menu, [sample(ONE_MUON, generated=10)])
+    all_there = menu_rates(menu, [sample(ONE_MUON, *[NOTHING] * 9)])
+    assert few == all_there
+
+
+def test_samples_add_and_a_sample_without_events_widens_the_upper_side(menu):
+    alone = menu_rates(menu, [sample(*[ONE_MUON] * 100, *[NOTHING] * 100, cross_section=1e3)])
+    with_soft = menu_rates(menu, [sample(*[ONE_MUON] * 100, *[NOTHING] * 100, cross_section=1e3), sample(NOTHING)])
+    assert with_soft.rate == alone.rate
+    assert with_soft.rate_low == pytest.approx(alone.rate_low)
+    assert with_soft.rate_high - with_soft.rate == pytest.approx(1.841 * 1e7, rel=1e-3)
+
+
+def test_the_interval_holds_68_per_cent(menu):
+    """Of pseudo-experiments with a known acceptance."""
+    rng = np.random.default_rng(1)
+    truth, inside = 1e7 * 0.1, 0
+    for _ in range(150):
+        rows = np.where(rng.random(400) < 0.1, 25.0, 0.0)
+        columns = {name: np.zeros(400) for name in needed_columns(menu)} | {"muon1_pt": rows}
+        result = menu_rates(menu, [Sample("soft", columns, 1e9, 0.0, 400)])
+        inside += result.rate_low <= truth <= result.rate_high
+    assert 0.6 < inside / 150 < 0.84  # Garwood's interval covers at least as much
+
+
+def test_the_error_of_the_cross_section_counts(menu):
+    rows = [ONE_MUON] * 10_000
+    result = menu_rates(menu, [sample(*rows, error=1e8)])
+    assert result.rate_high - result.rate == pytest.approx(0.1 * result.rate, rel=0.01)
+
+
+def test_only_what_is_needed_is_read(menu):
+    assert needed_columns(menu)[0] == "met_pt"
+    assert "jet10_eta" in needed_columns(menu)
+    assert "electron1_phi" not in needed_columns(menu)
+    jets = menu.model_copy(update={"paths": menu.paths[:1]})
+    assert needed_columns(jets) == tuple(f"muon{n}_{part}" for n in range(1, 5) for part in ("pt", "eta"))
+
+
+def test_files_are_relative_to_the_menu(menu, tmp_path):
+    assert menu.samples[0].file == str(tmp_path / "soft.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (MENU.replace("muons: {pt: 20, eta: 2.1}", "prescale: 2"), ["paths.0", "a condition at least"]),
+        (MENU.replace("prescale: 4", "prescale: 0"), ["menu.yaml:5", "prescale"]),
+        (MENU.replace("two leptons", "muon"), ["'muon' stands twice"]),
+        (MENU.replace("1.0e+34", "-1"), ["menu.yaml:1", "luminosity"]),
+        (
+            MENU.replace("ht: 100", "hT: 100"),
+            ["menu.yaml:6: paths.2.hT", "unknown key", "expected: one of electrons, ht"],
+        ),
+        (MENU.replace("[{name: soft, file: soft.parquet, cross_section: 1.0e+9, generated: 100}]", "[]"), ["samples"]),
+        (MENU.split("paths", maxsplit=1)[0], ["missing", "paths"]),
+    ],
+)
+def test_menus_that_cannot_be(text, parts, tmp_path, message):
+    (tmp_path / "menu.yaml").write_text(text)
+    with pytest.raises(ConfigError) as error:
+        MenuConfig.load(tmp_path / "menu.yaml")
+    message(error, *parts)
+
+
+def test_samples_that_cannot_be(menu, message):
+    with pytest.raises(DataError) as error:
+        menu_rates(menu, [])
+    message(error, "no samples")
+    with pytest.raises(DataError) as error:
+        sample(ONE_MUON, NOTHING, generated=1)
+    message(error, "soft", "1 generated collisions, of which 2 are there")
+    with pytest.raises(DataError) as error:
+        sample(ONE_MUON, cross_section=0.0)
+    message(error, "cross-section 0 ± 0 pb")
+    with pytest.raises(DataError) as error:
+        menu_rates(menu, [sample({**ONE_MUON, "jet1_pt": np.nan})])
+    message(error, "column 'jet1_pt' is nan in row 0")
+    with pytest.raises(DataError) as error:
+        menu_rates(menu, [Sample("soft", {"met_pt": np.ones(1)}, 1e9, 0.0, 1)])
+    message(error, "no column 'muon1_pt'", "57 columns")

@@ -1,0 +1,292 @@
+"""`neyman anomaly`: what each command answers, and what it refuses."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from neyman.anomaly.config import AnomalyConfig
+from neyman.anomaly.outcomes import AnomalyResult, Characterisation, Explanations, TriggerResult
+from neyman.anomaly.results import EvaluationResult
+from neyman.core.runs import Run
+
+NAMES = ("jet1_pt", "jet1_eta", "jet1_phi", "mass")
+CONFIG = """\
+data: {kind: files, background: background.parquet, signals: {shifted: signal.parquet}}
+network: {width: 32, blocks: 1, noise: {low: 0.1, high: 1.5, levels: 5}}
+training: {epochs: 4, steps_per_epoch: 60, batch: 128}
+split: {train: 0.45, validation: 0.1, calibration: 0.2}
+error_rate: {fpr: 0.01}
+device: cpu
+"""
+MENU = """\
+luminosity: 1.0e+34
+samples: [{name: jets, file: background.parquet, cross_section: 1.0e+6, generated: 2000}]
+paths: [{name: single jet, jets: {pt: 60}}]
+"""
+
+
+def columns(seed, n, shift=0.0):
+    """A jet and a mass that goes with its pT; the signal has another mass."""
+    rng = np.random.default_rng(seed)
+    pt = np.exp(rng.normal(3.5, 0.5, n))
+    mass = 2 * pt * np.exp(rng.normal(0, 0.1, n)) * (1 + shift)
+    return dict(zip(NAMES, (pt, rng.normal(0, 1.2, n), rng.uniform(-3, 3, n), mass), strict=True))
+
+
+def write(path, table):
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with `background`, `other`, `signal` and `search` in Parquet, and `c.yaml`."""
+    folder = tmp_path_factory.mktemp("anomaly")
+    write(folder / "background.parquet", columns(1, 2000))
+    write(folder / "other.parquet", columns(2, 800))
+    write(folder / "signal.parquet", columns(3, 200, 1.5))
+    search = {name: np.concatenate([columns(4, 300)[name], columns(5, 20, 1.5)[name]]) for name in NAMES}
+    write(folder / "search.parquet", {**search, "run": np.arange(320)})
+    (folder / "c.yaml").write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(neyman, files):
+    """The folder with a finished run, and what it printed."""
+    with pytest.MonkeyPatch.context() as patch:  # figures take most of the time, and have tests of their own
+        patch.setattr("neyman.report.anomaly_candidates.DISPLAYED", 1)
+        done = neyman("anomaly", "run", files / "c.yaml", "--out", files / "run", "--workers", 1)
+    assert done.code == 0, done.err
+    return files, done
+
+
+@pytest.fixture(scope="module")
+def model(finished):
+    return finished[0] / "run" / "artefact"
+
+
+def test_run_leaves_the_whole_story(finished):
+    folder, done = finished
+    assert {file.name for file in (folder / "run").iterdir()} == {"artefact", "run.json", "results.json", "report.html"}
+    result = AnomalyResult.load(folder / "run" / "results.json")
+    assert Run.load(folder / "run" / "run.json").status == "finished"
+    assert result.training.training_events == 900
+    assert result.training.calibration_events == 400
+    assert {each.score for each in result.evaluation.separations} == {"score_norm", "autoencoder", "forest"}
+    assert result.candidates.injected["shifted"] > 0
+    assert result.candidates.truth.count("shifted") > 0
+    page = (folder / "run" / "report.html").read_text()
+    assert "What a flag is not" in page
+    assert done.out.splitlines()[-1] == f"report: {folder / 'run' / 'report.html'}"
+    assert "needs 29,956 calibration events" in done.err
+
+
+def test_run_again_trains_no_more(finished, neyman, monkeypatch):
+    folder, _ = finished
+    monkeypatch.setattr("neyman.cli.anomaly_run.evaluated", lambda *_: None)  # what takes time
+    monkeypatch.setattr("neyman.report.page.save_page", lambda *_: None)
+    before = (folder / "run" / "artefact" / "manifest.json").read_bytes()
+    assert neyman("anomaly", "run", folder / "c.yaml", "--out", folder / "run", "--workers", 1).code == 0
+    assert (folder / "run" / "artefact" / "manifest.json").read_bytes() == before
+
+
+def test_train_from_a_file_alone_names_the_defaults(neyman, files, tmp_path):
+    done = neyman("anomaly", "train", files / "other.parquet", "--config", files / "c.yaml", "--out", tmp_path / "m")
+    assert done.code == 0, done.err
+    assert "score_norm of 4 features, trained on 360 events" in done.out
+    assert "energy" in done.out
+    assert {file.name for file in tmp_path.iterdir()} == {"m"}  # no state of training is left
+
+
+def test_score_writes_a_row_for_a_row(model, files, neyman, tmp_path):
+    out = tmp_path / "scores.parquet"
+    done = neyman("anomaly", "score", model, files / "search.parquet", "--out", out)
+    assert done.code == 0, done.err
+    table = pq.read_table(out)
+    assert table.column_names == ["score", "p_value", "flag"]
+    assert len(table) == 320
+    flags, p_values = table["flag"].to_numpy(), table["p_value"].to_numpy()
+    assert f"320 events, {flags.sum():,} flagged; of background at most 0.01 are" in done.out
+    assert flags[300:].mean() > flags[:300].mean()
+    assert p_values.min() >= 1 / 401
+
+
+def test_a_rate_that_cannot_be_promised(model, files, neyman, refused, tmp_path):
+    out = tmp_path / "scores.parquet"
+    done = neyman("anomaly", "score", model, files / "search.parquet", "--out", out, "--fpr", "1e-4")
+    refused(done, "400 calibration events", "29,956")
+    assert not out.exists()
+
+
+def test_a_flag_is_null_where_nothing_was_asked_and_nothing_can_be_promised(files, neyman, tmp_path):
+    config = CONFIG.replace("fpr: 0.01", "fpr: 0.0001").replace(", signals: {shifted: signal.parquet}", "")
+    (tmp_path / "c.yaml").write_text(config)
+    trained = neyman("anomaly", "train", files / "other.parquet", "--config", tmp_path / "c.yaml", "--quick",
+                     "--out", tmp_path / "m")  # fmt: skip
+    assert trained.code == 0, trained.err
+    out = tmp_path / "scores.parquet"
+    done = neyman("anomaly", "score", tmp_path / "m", files / "search.parquet", "--out", out)
+    assert done.code == 0, done.err
+    assert "flag is null" in done.out
+    assert pq.read_table(out)["flag"].null_count == 320
+
+
+def test_evaluate(model, files, neyman):
+    command = ["anomaly", "evaluate", model, "--background", files / "other.parquet"]
+    done = neyman(
+        *command, "--signal", files / "signal.parquet", "--signal", f"again={files / 'signal.parquet'}", "--json"
+    )
+    assert done.code == 0, done.err
+    result = EvaluationResult.model_validate_json(done.out)
+    assert [each.signal for each in result.separations] == ["signal", "again"]
+    assert result.separations[0].auroc.low > 0.6
+    assert result.separations[0].working_points[2].signal_efficiency is None  # 99.99 % of 800 events
+    assert [each.signal for each in result.errors] == ["signal", "again"]
+    lines = neyman(*command, "--signal", files / "signal.parquet").out.splitlines()
+    assert lines[1].startswith("signal, score_norm")
+    assert "—" in lines[1]
+
+
+def test_background_that_was_trained_on_is_refused(model, files, neyman, refused):
+    done = neyman("anomaly", "evaluate", model, "--background", files / "background.parquet",
+                  "--signal", files / "signal.parquet")  # fmt: skip
+    refused(done, "trained and calibrated on events of this file")
+
+
+def test_explain_one_row(model, files, neyman, tmp_path):
+    """A mass that does not go with the pT: both features say so, and no angle does."""
+    table = columns(6, 30)
+    table["mass"][7] *= 4
+    write(tmp_path / "x.parquet", table)
+    done = neyman("anomaly", "explain", model, tmp_path / "x.parquet", "--row", 7, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert {"score", "p_value", "feature_attribution"} <= found.keys()
+    assert {*list(found["feature_attribution"])[:2]} == {"mass", "jet1_pt"}
+    assert found["feature_attribution"]["mass"] > 0
+    assert found["p_value"] < 0.02
+
+
+def test_explain_the_highest(model, files, neyman):
+    done = neyman("anomaly", "explain", model, files / "search.parquet", "--top", 3, "--json")
+    result = Explanations.model_validate_json(done.out)
+    scores = [event.score for event in result.events]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 3
+    lines = neyman("anomaly", "explain", model, files / "search.parquet", "--top", 1).out.splitlines()
+    assert lines[0].startswith(f"row {result.events[0].row}: score")
+    assert "not nature" in lines[-1]
+
+
+def test_characterise(model, files, neyman):
+    command = ["anomaly", "characterise", model, files / "search.parquet", "--samples", 300]
+    done = neyman(*command, "--background", files / "other.parquet", "--json")
+    assert done.code == 0, done.err
+    result = Characterisation.model_validate_json(done.out)
+    assert result.samples.events == 300
+    assert len(result.profile.rows) == 5
+    assert result.excess.local_z > 2  # one event in sixteen is signal
+    assert result.excess.global_p_value >= result.excess.local_p_value
+    lines = neyman(*command).out.splitlines()
+    assert "no significance" in lines[-1]
+
+
+def test_export(model, neyman, tmp_path):
+    done = neyman("anomaly", "export", model, "--out", tmp_path / "served")
+    assert done.code == 0, done.err
+    assert {file.name for file in (tmp_path / "served").iterdir()} == {"model.onnx", "model.pt"}
+
+
+def test_explore(files, neyman, tmp_path):
+    done = neyman("anomaly", "explore", files / "search.parquet", "--out", tmp_path / "page.html")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == f"{tmp_path / 'page.html'}: 5 columns, 320 of 320 rows"
+    assert "Correlations" in (tmp_path / "page.html").read_text()
+
+
+def test_trigger(neyman, tmp_path):
+    table = {f"jet{n}_{part}": np.zeros(1000) for n in range(1, 11) for part in ("pt", "eta")}
+    table["jet1_pt"] = np.where(np.arange(1000) < 100, 80.0, 20.0)
+    write(tmp_path / "background.parquet", table)
+    (tmp_path / "menu.yaml").write_text(MENU)
+    done = neyman("anomaly", "trigger", tmp_path / "menu.yaml", "--json", "--out", tmp_path / "rates.png")
+    assert done.code == 0, done.err
+    result = TriggerResult.model_validate_json(done.out)
+    assert result.rate == pytest.approx(1e4 * 100 / 2000)
+    assert (tmp_path / "rates.png").stat().st_size > 1000
+    lines = neyman("anomaly", "trigger", tmp_path / "menu.yaml").out.splitlines()
+    assert "single jet" in lines[1]
+    assert "no pile-up" in lines[-1]
+
+
+def test_the_schema(neyman):
+    assert json.loads(neyman("anomaly", "schema").out) == AnomalyConfig.model_json_schema()
+
+
+def test_bad_events_leave_nothing_behind(model, files, neyman, refused, tmp_path):
+    good = columns(8, 50)
+    cases = {
+        "nan": ({**good, "mass": np.where(np.arange(50) == 9, np.nan, good["mass"])}, "'mass' is nan in row 9"),
+        "infinite": ({**good, "mass": np.where(np.arange(50) == 9, np.inf, good["mass"])}, "'mass' is inf in row 9"),
+        "missing": ({name: good[name] for name in NAMES[:3]}, "no column 'mass'"),
+        "none": ({name: values[:0] for name, values in good.items()}, "no events"),
+        "text": ({**good, "mass": ["heavy"] * 50}, "mass"),
+    }
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, (table, part) in cases.items():
+        path = write(tmp_path / f"{name}.parquet", table)
+        refused(neyman("anomaly", "score", model, path, "--out", out / "scores.parquet"), part)
+        refused(neyman("anomaly", "explain", model, path), part)
+        if name != "text":
+            refused(neyman("anomaly", "characterise", model, path))
+        if name in ("nan", "infinite", "none", "text"):
+            refused(neyman("anomaly", "explore", path, "--out", out / "page.html"))
+        refused(neyman("anomaly", "train", path, "--out", out / "m")) if name != "missing" else None
+        assert list(out.iterdir()) == [], name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["train", "--out", "m"], ["neither BACKGROUND nor --config"]),
+        (["train", "absent.parquet", "--out", "m"], ["absent.parquet", "no such file"]),
+        (["train", "--config", "absent.yaml", "--out", "m"], ["absent.yaml", "no such config file"]),
+        (["run", "absent.yaml", "--out", "m"], ["absent.yaml", "no such config file"]),
+        (["score", "absent", "x.parquet", "--out", "s.parquet"], ["absent", "no such folder"]),
+        (["explain", "absent", "x.parquet"], ["absent", "no such folder"]),
+        (["evaluate", "absent", "--background", "b", "--signal", "s"], ["absent", "no such folder"]),
+        (["characterise", "absent", "x.parquet"], ["absent", "no such folder"]),
+        (["export", "absent", "--out", "f"], ["absent", "no such folder"]),
+        (["explore", "absent.csv", "--out", "p.html"], ["absent.csv", "no such file"]),
+        (["explore", "absent.csv", "--out", "p.pdf"], ["p.pdf", "expected: .html"]),
+        (["trigger", "absent.yaml"], ["absent.yaml", "no such config file"]),
+        (["trigger", "absent.yaml", "--out", "rates.jpg"], ["rates.jpg", ".png, .pdf or .svg"]),
+        (["simulate", "forty_mhs", "--out", "b.parquet"], ["layout 'forty_mhs'", "did you mean 'forty_mhz'"]),
+        (["simulate", "forty_mhz", "--out", "b.txt"], ["b.txt", ".parquet"]),
+        (["simulate", "forty_mhz", "--signal", "zprime", "--out", "b.parquet"], ["zprime"]),
+        (["simulate", "forty_mhz", "--events", "0", "--out", "b.parquet"], ["0"]),
+    ],
+)
+def test_refusals(neyman, refused, tmp_path, monkeypatch, arguments, parts):
+    monkeypatch.chdir(tmp_path)
+    refused(neyman("anomaly", *arguments), *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_refusals(model, files, neyman, refused, tmp_path):
+    search, other = files / "search.parquet", files / "other.parquet"
+    refused(neyman("anomaly", "explain", model, search, "--row", 320), "row 320", "0 to 319")
+    refused(neyman("anomaly", "explain", model, search, "--top", 0), "at least 1")
+    refused(neyman("anomaly", "score", model, search, "--out", tmp_path / "s.csv"), ".parquet")
+    refused(neyman("anomaly", "score", model, search, "--out", tmp_path / "s.parquet", "--fpr", 2), "between 0 and 1")
+    evaluate = ["anomaly", "evaluate", model, "--background", other]
+    refused(neyman(*evaluate, "--signal", f"a={other}", "--signal", f"a={other}"), "signal 'a' twice")
+    refused(neyman(*evaluate, "--signal", f"={other}"), "NAME=FILE")
+    refused(neyman("anomaly", "characterise", model, search, "--samples", 10), "at least 100")
+    refused(neyman("anomaly", "score", files / "run", search, "--out", tmp_path / "s.parquet"), "manifest.json")
+    assert list(tmp_path.iterdir()) == []
