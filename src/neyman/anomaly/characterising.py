@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LEAST = 100  # events of each kind, below which a classifier says nothing
 
 
-def judge(samples: Float[np.ndarray, "n d"], background: Float[np.ndarray, "m d"], *, seed: int = 0) -> ClassifierTest:
+def judge(samples: Float[np.ndarray, "n d"], background: Float[np.ndarray, "m e"], *, seed: int = 0) -> ClassifierTest:
     """Let boosted trees tell samples from background, on halves that they were not fitted on.
 
     Args:
