@@ -34,6 +34,7 @@ def tiny():
             "data": {"kind": "files", "background": "background.parquet"},
             "network": {"width": 32, "blocks": 2, "noise": {"low": 0.2, "high": 2.0, "levels": 4}, "score_sigma": 0.4},
             "training": {"epochs": 3, "steps_per_epoch": 60, "batch": 256, "learning_rate": 1e-2},
+            "score": "score_norm",
             "device": "cpu",
         }
         return AnomalyConfig.model_validate(config | changes)

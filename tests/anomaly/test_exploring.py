@@ -30,7 +30,7 @@ def test_what_stands_out(table):
     assert found.copies == [("x", "copy")]
     text = "\n".join(found.remarks)
     assert "as padding makes: padded (" in text
-    assert "counts have: jets" in text
+    assert "whole numbers, as counts are: jets" in text
     assert "tail above, where a logarithm helps: pt" in text
     assert "several times" not in text
 

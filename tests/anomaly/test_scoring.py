@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from neyman.anomaly.preparation import Preparation
 from neyman.anomaly.scores.combination import Surprise
-from neyman.anomaly.scoring import Scoring, straight_lines, thinned
+from neyman.anomaly.scoring import Scoring, grouped, straight_lines, thinned, transform_kinds
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,14 @@ def test_straight_lines_are_the_same_function(rng):
     scores = np.linspace(-1, 12, 500)
     line = (scores[:, None] >= surprise.knots).sum(axis=1)
     np.testing.assert_allclose(values[line] + (scores - at[line]) * slopes[line], surprise(scores), atol=1e-12)
+
+
+def test_inputs_of_one_function_are_side_by_side(tiny, background, loaded):
+    names = ("mass", "pt", "phi", "jets", "time", "charge", "run")
+    found = Preparation.fit(loaded.train, names, tiny().features, {"phi": 2 * np.pi})
+    same, x = grouped(found), background(20, 5)
+    assert found.code.tolist() != sorted(found.code.tolist())
+    assert transform_kinds(same).tolist() == sorted(transform_kinds(same).tolist())
+    order = [found.input_names.index(name) for name in same.input_names]
+    np.testing.assert_array_equal(same.apply(x), found.apply(x)[:, order])
+    np.testing.assert_array_equal(same.by_column(same.jacobian(x)), found.by_column(found.jacobian(x)))

@@ -78,12 +78,17 @@ def test_events_that_are_not_there_are_counted_as_rejected(menu):
     assert few == all_there
 
 
-def test_samples_add_and_a_sample_without_events_widens_the_upper_side(menu):
+def test_samples_add_and_what_a_sample_without_events_may_add_stands_apart(menu):
     alone = menu_rates(menu, [sample(*[ONE_MUON] * 100, *[NOTHING] * 100, cross_section=1e3)])
     with_soft = menu_rates(menu, [sample(*[ONE_MUON] * 100, *[NOTHING] * 100, cross_section=1e3), sample(NOTHING)])
     assert with_soft.rate == alone.rate
     assert with_soft.rate_low == pytest.approx(alone.rate_low)
-    assert with_soft.rate_high - with_soft.rate == pytest.approx(1.841 * 1e7, rel=1e-3)
+    assert with_soft.rate_high == pytest.approx(alone.rate_high)
+    assert alone.unseen == 0
+    assert with_soft.unseen == pytest.approx(1.841 * 1e7, rel=1e-3)
+    muon, pair, _ = with_soft.paths
+    assert muon.unseen == pytest.approx(with_soft.unseen)
+    assert pair.unseen == pytest.approx(1.841 * (1e7 + 1e1 / 200) / 4, rel=1e-3)  # its prescale counts
 
 
 def test_the_interval_holds_68_per_cent(menu):

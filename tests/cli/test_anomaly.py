@@ -18,6 +18,7 @@ data: {kind: files, background: background.parquet, signals: {shifted: signal.pa
 network: {width: 32, blocks: 1, noise: {low: 0.1, high: 1.5, levels: 5}}
 training: {epochs: 4, steps_per_epoch: 60, batch: 128}
 split: {train: 0.45, validation: 0.1, calibration: 0.2}
+score: score_norm
 error_rate: {fpr: 0.01}
 device: cpu
 """

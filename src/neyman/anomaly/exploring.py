@@ -76,6 +76,7 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
     explained = np.maximum(variance[order], 0.0) / len(varying)
     points = np.zeros((min(NEIGHBOURS, len(z)), 2))
     points[:, : min(2, len(varying))] = z[: len(points)] @ axes[:, :2]
+    whole = {name for name, values in zip(names, x.T, strict=True) if (values == np.round(values)).all()}
     edges, pairs, nearest, copied = _distances(z, seed)
     return Exploration(
         rows=len(x) if rows is None else rows,
@@ -83,7 +84,7 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
         features=features,
         constant=constant,
         copies=copies,
-        remarks=_remarks(features, constant, copies, copied, len(x)),
+        remarks=_remarks(features, constant, copies, copied, whole),
         correlation_names=shown,
         correlation=correlation.tolist(),
         explained=explained.tolist(),
@@ -151,7 +152,7 @@ def _distances(z: Float[np.ndarray, "n d"], seed: int) -> tuple[np.ndarray, np.n
 
 
 def _remarks(
-    features: list[FeatureSummary], constant: list[str], copies: list[tuple[str, str]], copied: float, rows: int
+    features: list[FeatureSummary], constant: list[str], copies: list[tuple[str, str]], copied: float, whole: set[str]
 ) -> list[str]:
     found = []
     if constant:
@@ -159,13 +160,13 @@ def _remarks(
     if copies:
         found.append(f"the same up to scale and shift: {_listed([f'{a} and {b}' for a, b in copies])}")
     varying = [each for each in features if each.distinct > 1]
-    padded = [e for e in varying if e.most_common_fraction > SPIKE and e.distinct > 0.1 * rows]
+    padded = [e for e in varying if e.most_common_fraction > SPIKE and e.name not in whole]
     if padded:
         texts = [f"{e.name} ({100 * e.most_common_fraction:.0f} % at {e.most_common:g})" for e in padded]
         found.append(f"a spike on top of a continuum, as padding makes: {_listed(texts)}")
-    counted = [e.name for e in varying if e.distinct <= 0.1 * rows and e.distinct < 50]
+    counted = [e.name for e in varying if e.name in whole]
     if counted:
-        found.append(f"few different numbers, as counts have: {_listed(counted)}")
+        found.append(f"whole numbers, as counts are: {_listed(counted)}")
     skewed = [e.name for e in varying if e.skewness > 3]
     if skewed:
         found.append(f"a heavy tail above, where a logarithm helps: {_listed(skewed)}")

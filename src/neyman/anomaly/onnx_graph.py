@@ -19,7 +19,7 @@ from neyman.anomaly.config import ArtefactScore
 from neyman.anomaly.preparation import COS, LOG, SIN, Preparation
 from neyman.anomaly.scores.combination import Surprise
 from neyman.anomaly.scores.knn import NearestNeighbours
-from neyman.anomaly.scoring import MEMBERS, SPARE, Scoring, reference_events, straight_lines
+from neyman.anomaly.scoring import MEMBERS, SPARE, Scoring, reference_events, straight_lines, transform_kinds
 from neyman.core.errors import InputError, require
 
 INPUT, ENERGY, VECTOR, SCORE = "features", "energy", "score_vector", "score"
@@ -105,7 +105,7 @@ class _Graph:
 
 def _prepared(graph: _Graph, preparation: Preparation) -> str:
     """`Preparation.apply`, in double precision until the end; inputs of one transform are side by side meanwhile."""
-    kinds = np.where(preparation.code == COS, SIN, preparation.code)
+    kinds = transform_kinds(preparation)
     order = np.argsort(kinds, kind="stable")
     found, counts = np.unique(kinds, return_counts=True)
     ends = np.cumsum(counts)

@@ -277,6 +277,7 @@ class PathRate(_Part):
         rate: Its rate in Hz, after the prescale.
         rate_low: Lower end of the 68 % interval.
         rate_high: Upper end.
+        unseen: What samples of which no event is accepted may add at 68 %, in Hz: 1.84 events of each.
         cumulative: Rate of this path and all before it together, each event counted once.
     """
 
@@ -286,6 +287,7 @@ class PathRate(_Part):
     rate: Number
     rate_low: Number
     rate_high: Number
+    unseen: Number
     cumulative: Number
 
 
@@ -319,6 +321,7 @@ class TriggerResult(Result):
         rate: Rate of the menu in Hz, each event counted once.
         rate_low: Lower end of the 68 % interval.
         rate_high: Upper end.
+        unseen: What samples of which no event is kept may add at 68 %, in Hz.
         reduction: Crossings over the rate of the menu.
     """
 
@@ -330,6 +333,7 @@ class TriggerResult(Result):
     rate: Number
     rate_low: Number
     rate_high: Number
+    unseen: Number
     reduction: Number
 
 

@@ -14,14 +14,14 @@ Here they are computed with torch and NumPy. `export` writes the same into one O
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32, Float64, Int
 
 from neyman.anomaly.config import ArtefactScore, EnergyConfig
 from neyman.anomaly.energy_model import EnergyModel
-from neyman.anomaly.preparation import Preparation
+from neyman.anomaly.preparation import COS, SIN, Preparation
 from neyman.anomaly.scores.combination import Surprise
 from neyman.anomaly.scores.knn import NearestNeighbours
 from neyman.core.errors import InputError
@@ -166,6 +166,20 @@ class Scoring:
 def preparation_of(arrays: Mapping[str, np.ndarray], texts: Mapping[str, list[str]]) -> Preparation:
     """The preparation of an artefact."""
     return Preparation.from_arrays({**_under(arrays, _PREPARATION), **{name: np.array(texts[name]) for name in _TEXTS}})
+
+
+def transform_kinds(preparation: Preparation) -> Int[np.ndarray, " k"]:
+    """Which function each input needs; a cosine is a sine of another angle."""
+    return np.where(preparation.code == COS, SIN, preparation.code)
+
+
+def grouped(preparation: Preparation) -> Preparation:
+    """The same inputs in another order, those of one function side by side: a graph then need not sort them again."""
+    order = np.argsort(transform_kinds(preparation), kind="stable")
+    parts = {
+        name: getattr(preparation, name)[order] for name in ("source", "code", "unit", "centre", "scale", "counts")
+    }
+    return replace(preparation, **parts)
 
 
 def thinned(surprise: Surprise, most: int) -> Surprise:

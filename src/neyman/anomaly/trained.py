@@ -19,7 +19,7 @@ from neyman.anomaly.energy_model import EnergyModel, OnEpoch
 from neyman.anomaly.onnx_graph import onnx_model
 from neyman.anomaly.preparation import Preparation
 from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, session
-from neyman.anomaly.scoring import Scoring
+from neyman.anomaly.scoring import Scoring, grouped
 from neyman.core.artefacts import MANIFEST, load_artefact, save_artefact
 from neyman.core.errors import ArtefactError, InputError, NeymanError
 from neyman.core.files import digest
@@ -181,7 +181,7 @@ def train_anomaly(
     """
     loaded = load(config, executor) if loaded is None else loaded
     with consumption() as cost:
-        preparation = Preparation.fit(loaded.train, loaded.names, config.features, loaded.periods)
+        preparation = grouped(Preparation.fit(loaded.train, loaded.names, config.features, loaded.periods))
         spread, spread_validation = (
             preparation.apply_in_training(x, stream(config.seed, "whole numbers", purpose))
             for purpose, x in (("training", loaded.train), ("validation", loaded.validation))

@@ -200,8 +200,9 @@ def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
     """The rate of each path and of the menu.
 
     Intervals hold 68 %: of each sample the Garwood interval of the accepted events, those of samples added in
-    quadrature with the error of the cross-section. A sample of which no event is accepted widens the upper side by
-    1.84 of its weight: what was not simulated may pass.
+    quadrature with the error of the cross-section. A sample of which no event is accepted says little of its rate:
+    what it may add, 1.84 events of its weight, stands apart as `unseen`. Of soft collisions one event is a rate of
+    megahertz, so that only the neighbouring slices tell whether it is plausible.
 
     Args:
         menu: The paths and the luminosity.
@@ -220,14 +221,15 @@ def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
     kept = [1.0 - np.cumprod(1.0 - each / prescales, axis=1) for each in accepted]
     paths = []
     for number, path in enumerate(menu.paths):
-        rate, low, high = _rate([each[:, number] / path.prescale for each in accepted], weights, samples)
+        found = _rate([each[:, number] for each in accepted], weights, samples)
+        rate, low, high, unseen = (value / path.prescale for value in found)
         cumulative, *_ = _rate([each[:, number] for each in kept], weights, samples)
         events = int(sum(each[:, number].sum() for each in accepted))
         paths.append(
             PathRate(name=path.name, prescale=path.prescale, events=events, rate=rate, rate_low=low, rate_high=high,
-                     cumulative=cumulative)
+                     unseen=unseen, cumulative=cumulative)
         )  # fmt: skip
-    total, low, high = _rate([each[:, -1] for each in kept], weights, samples)
+    total, low, high, unseen = _rate([each[:, -1] for each in kept], weights, samples)
     return TriggerResult(
         luminosity=menu.luminosity,
         crossings=menu.crossings,
@@ -246,6 +248,7 @@ def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
         rate=total,
         rate_low=low,
         rate_high=high,
+        unseen=unseen,
         reduction=menu.crossings / total if total > 0 else float("inf"),
     )
 
@@ -320,16 +323,18 @@ def _column(sample: Sample, name: str) -> np.ndarray:
 
 def _rate(
     kept: Sequence[np.ndarray], weights: Sequence[float], samples: Sequence[Sample]
-) -> tuple[float, float, float]:
-    """A rate and the ends of its interval, from the probability to keep each event."""
-    rate = below = above = 0.0
+) -> tuple[float, float, float, float]:
+    """A rate, the ends of its interval, and what samples without an event may add."""
+    rate = below = above = unseen = 0.0
     for probability, weight, sample in zip(kept, weights, samples, strict=True):
         total = float(probability.sum())
-        squares = float((probability**2).sum())
-        one = squares / total if total > 0 else 1.0  # the weight of an effective event
+        if total == 0:
+            unseen += weight * float(poisson_interval(0)[1])
+            continue
+        one = float((probability**2).sum()) / total  # the weight of an effective event
         low, high = (float(end) for end in poisson_interval(total / one))
         error = weight * total * sample.cross_section_error / sample.cross_section
         rate += weight * total
         below += (weight * (total - low * one)) ** 2 + error**2
         above += (weight * (high * one - total)) ** 2 + error**2
-    return rate, max(0.0, rate - below**0.5), rate + above**0.5
+    return rate, max(0.0, rate - below**0.5), rate + above**0.5, unseen

@@ -50,4 +50,10 @@ def trigger_lines(result: TriggerResult) -> list[str]:
         f"menu: {result.rate:.4g} Hz [{result.rate_low:.4g}, {result.rate_high:.4g}] of {result.crossings:.3g} Hz of"
         f" crossings at {result.luminosity:.3g} cm⁻² s⁻¹; aimed at {result.target:.4g} Hz"
     )
+    if result.unseen > 0:
+        silent = [sample.name for sample in result.samples if sample.rate == 0]
+        lines.append(
+            f"not in the intervals: {result.unseen:.3g} Hz that {'; '.join(silent)} may add at 68 %, of which no event"
+            " was kept"
+        )
     return [*lines, COLLISIONS]

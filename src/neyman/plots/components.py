@@ -20,6 +20,8 @@ def plot_components(
 ) -> Figure:
     """Events in the plane of the two first principal components, and the variance of all of them.
 
+    The plane shows 99 % of the events along each axis; a few may be farther out.
+
     Args:
         points: Their two first components.
         explained: Fraction of the variance of each component, falling.
@@ -37,6 +39,10 @@ def plot_components(
         for axes in (left, right):
             pin(axes)
         left.plot(*points.T, ".", color=LEARNED, markersize=2.0, alpha=0.35, rasterized=True)
+        for limits, values in zip((left.set_xlim, left.set_ylim), points.T, strict=True):
+            low, high = np.quantile(values, [0.005, 0.995])
+            margin = 0.15 * (high - low) or 1.0
+            limits(low - margin, high + margin)
         left.set_xlabel(f"1st component, {100 * explained[0]:.0f} % of variance")
         second = f", {100 * explained[1]:.0f} %" if len(explained) > 1 else ""
         left.set_ylabel(f"2nd component{second}")

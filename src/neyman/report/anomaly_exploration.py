@@ -81,7 +81,11 @@ def _components(found: Exploration, style: Style) -> Section:
         heading="Components and distances",
         text=f"What weighs most in each component: {names}.",
         figures=[
-            (plane, "Standardised columns. Left: up to 2,000 events. Right: bars, each component; line, all so far."),
+            (
+                plane,
+                "Standardised columns. Left: 99 % of up to 2,000 events along each axis. Right: bars, each component; "
+                "line, all so far.",
+            ),
             (distances, "The further both are apart, the more structure there is below the scale of the whole."),
         ],
     )
