@@ -49,12 +49,20 @@ def check_config(example):
     import yaml
 
     from neyman.abcd.config import AbcdConfig
+    from neyman.anomaly.config import AnomalyConfig
+    from neyman.anomaly.trigger import MenuConfig
     from neyman.calibration.config import CalibrationConfig
     from neyman.fit.config import FitConfig
     from neyman.posterior.config import PosteriorConfig
 
     config = yaml.safe_load(example.parsed)
-    keys = {"Regions": FitConfig, "discriminant": AbcdConfig, "variables": CalibrationConfig}
+    keys = {
+        "Regions": FitConfig,
+        "discriminant": AbcdConfig,
+        "variables": CalibrationConfig,
+        "error_rate": AnomalyConfig,
+        "paths": MenuConfig,
+    }
     next((kind for key, kind in keys.items() if key in config), PosteriorConfig).model_validate(config)
 
 

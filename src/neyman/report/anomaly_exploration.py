@@ -14,6 +14,10 @@ from neyman.report.numbers import array, number
 from neyman.report.page import Headline, Page, Section, Table
 
 MOST = 64  # features with a histogram
+PLANE = (
+    "Standardised columns. Left: 99 % of up to 2,000 events along each axis. Right: bars, each component; line, all so"
+    " far."
+)
 
 
 def exploration_page(found: Exploration, source: str, *, style: Style = "plain") -> Page:
@@ -83,8 +87,7 @@ def _components(found: Exploration, style: Style) -> Section:
         figures=[
             (
                 plane,
-                "Standardised columns. Left: 99 % of up to 2,000 events along each axis. Right: bars, each component; "
-                "line, all so far.",
+                PLANE,
             ),
             (distances, "The further both are apart, the more structure there is below the scale of the whole."),
         ],
