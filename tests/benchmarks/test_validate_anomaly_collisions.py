@@ -24,14 +24,14 @@ def test_it_compares_all_scores_on_the_same_events(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads((tmp_path / "found.json").read_text())
     study = report["studies"]["dijet"]
-    assert study["events"] == {"train": 90, "test": 15, "zprime_tt": 20}
+    assert study["events"] == {"train": 90, "test": 38, "zprime_tt": 20}
     scores = [row["score"] for row in study["separations"]]
     assert len(scores) == len(set(scores)) == 8
     assert set(scores) >= {study["config"]["score"], "knn", "autoencoder", "forest", "mahalanobis", "combined"}
     assert all(
         0 <= row["auroc"]["low"] <= row["auroc"]["value"] <= row["auroc"]["high"] for row in study["separations"]
     )
-    # fifteen background events cannot tell what a rejection of 99 % is
+    # 38 background events cannot tell what a rejection of 99 % is
     assert report["verdicts"]["zprime_tt"]["ratio"] is None
     page = (tmp_path / "page.md").read_text()
     assert page.startswith("Before.\n<!-- collisions -->\n\n`dijet`")

@@ -163,7 +163,7 @@ class EnergyTrainingConfig(TrainingConfig):
     """How long and how fast to train: counted in steps, so that few events are trained on as long as many.
 
     Attributes:
-        batch: Events in a batch, at most; of fewer events, all are in each.
+        batch: Rows of a batch: half as many events, drawn anew, each with a noise and with its opposite.
     """
 
     batch: int = Field(default=512, ge=1)
