@@ -36,7 +36,7 @@ THRESHOLDS = (0.1, 0.2, 0.3)  # mm
 CELLS = {"eta": (2.8, 3.4), "phi": (-1.87, -1.27, 1.27)}  # three of material times four of foil and halves
 CHECKS = ChecksConfig(cells=CELLS, bins=50, tail_thresholds={"ip": THRESHOLDS})
 CONDITIONS = ("pt", "eta", "phi", "npv")
-FULL = {"train": 500_000, "draw": 100_000, "draws": 10, "large": 500_000, "large_draws": 2, "members": 8,
+FULL = {"train": 500_000, "draw": 100_000, "draws": 10, "large": 500_000, "large_draws": 2, "members": 5,
         "sizes": (20_000, 100_000, 500_000), "points": 5000, "repeats": 20, "small": 20_000,
         "public_iterations": 2500}  # fmt: skip
 REDUCED = {"train": 6000, "draw": 5000, "draws": 2, "large": 8000, "large_draws": 1, "members": 3,
@@ -254,6 +254,9 @@ def coverage(size: dict, work: Path, kinematics: str, *, short: bool) -> dict:
     }
 
 
+PARTS = {"table": table, "distance": distance, "coverage": coverage}
+
+
 def with_results(page: str, report: dict) -> str:
     """The page with tables between its markers."""
     begin, end = "<!-- results -->", "<!-- end of results -->"
@@ -298,21 +301,28 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--docs", type=Path, help="write the tables into this page, between its markers")
     parser.add_argument("--kinematics", choices=["toy", "pythia"], default="pythia")
+    parser.add_argument("--only", choices=list(PARTS), help="one question, and its answer into what JSON has already")
     parser.add_argument("--reduced", action="store_true", help="the size that tests run")
     asked = parser.parse_args()
     began, size = commit(), REDUCED if asked.reduced else FULL
-    options = (size, asked.work, asked.kinematics)
     report = {
         "command": f"python benchmarks/validate_calibration.py --kinematics {asked.kinematics}",
         "commit": began,
         "versions": versions(),
         "sizes": {name: list(value) if isinstance(value, tuple) else value for name, value in size.items()},
-        "table": table(*options, short=asked.reduced),
-        "distance": distance(*options, short=asked.reduced),
-        "coverage": coverage(*options, short=asked.reduced),
     }
+    found = {name: PARTS[name](size, asked.work, asked.kinematics, short=asked.reduced)
+             for name in ([asked.only] if asked.only else PARTS)}  # fmt: skip
+    before = {}
+    if asked.only and asked.json and asked.json.exists():
+        before = json.loads(asked.json.read_text(encoding="utf-8"))
+        if any(before[name] != value for name, value in report.items()):
+            parser.error(f"{asked.json} is of another commit, of other versions or of other sizes")
+    report = before | report | found
     if asked.json:
         write_json(asked.json, report)
+    if not all(name in report for name in PARTS):
+        return
     if asked.docs:
         write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
     flow, floor = (report["table"]["draw"][name] for name in ("corrected", "floor"))

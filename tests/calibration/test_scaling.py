@@ -48,7 +48,7 @@ def test_the_flow_sees_numbers_of_order_one(scaling, sample):
     assert np.abs(np.median(y, axis=0)).max() < 0.1
     assert y.std(axis=0) == pytest.approx(1, abs=0.1)
     inputs = scaling.network_inputs(sample.c)
-    assert inputs.shape == (len(sample), scaling.inputs) == (len(sample), 5)
+    assert inputs.shape == (len(sample), scaling.inputs) == (len(sample), 9)
     assert np.abs(inputs).max() < 12
 
 

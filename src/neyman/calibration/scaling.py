@@ -17,6 +17,9 @@ from neyman.events.columns import Column, Schema
 Transform = Literal["none", "log", "logit"]
 AskedTransform = Literal["auto", "none", "log", "logit"]
 
+HARMONICS = 2
+"""Of a periodic condition: structure in an angle is often narrower than half a turn, and a network learns it late."""
+
 _LEVELS = np.concatenate([[0.0005, 0.002], np.linspace(0.005, 0.995, 199), [0.998, 0.9995]])
 _NORMAL = ndtri(_LEVELS)
 _WIDE = 5.0  # the splines reach to 6; nearly all events are to lie inside
@@ -64,7 +67,7 @@ class VariableScale:
 
 @dataclass(frozen=True)
 class ConditionScale:
-    """One condition: standardised, or its cosine and sine if it is periodic.
+    """One condition: standardised, or cosine and sine of it and of twice of it if it is periodic.
 
     Attributes:
         name: Its column.
@@ -87,13 +90,13 @@ class ConditionScale:
     @property
     def inputs(self) -> int:
         """How many inputs of a network it makes."""
-        return 1 if self.period is None else 2
+        return 1 if self.period is None else 2 * HARMONICS
 
     def forward(self, c: Float[np.ndarray, " n"]) -> list[np.ndarray]:
         """What the network sees; outside the range of the training, the value at its edge."""
         if self.period is not None:
             angle = 2 * np.pi * c / self.period
-            return [np.cos(angle), np.sin(angle)]
+            return [wave(k * angle) for k in range(1, HARMONICS + 1) for wave in (np.cos, np.sin)]
         return [(transformed(np.clip(c, self.low, self.high), self.transform) - self.centre) / self.scale]
 
     def outside(self, c: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
