@@ -18,6 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neyman.core.errors import InputError
+
 _KEPT = 6  # arrays a block: z, gate, up, slope, g, h
 
 
@@ -93,8 +95,9 @@ class _ResidualGradient(torch.autograd.Function):
         weights: tuple[Tensor, ...] = ctx.saved_tensors
         workspace, ctx.workspace = ctx.workspace, None
         if workspace is None:
-            raise RuntimeError(
-                "the gradient of a residual network is differentiated once: its memory has been used again"
+            raise InputError(
+                "the gradient of a residual network, differentiated a second time",
+                expected="once: its memory is used again",
             )
         zs, gates, ups, slopes, gs, hs = (part.unbind(0) for part in workspace.unbind(0))
         blocks = range(len(weights))
