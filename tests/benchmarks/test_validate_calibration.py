@@ -30,6 +30,8 @@ def test_it_answers_its_questions_and_trains_nothing_twice(tmp_path):
     assert draw["floor"]["chi2_per_bin_cells"] == pytest.approx(1, abs=0.3)
     for tail in found["table"]["tails"]:
         assert tail["error"] >= max(tail["statistics"], tail["bootstrap"])
+    assert found["histograms"]["draws"] == 3
+    assert found["histograms"]["cells"]["error"] > 0
     first, last = found["distance"][0]["mean_distance"], found["distance"][-1]["mean_distance"]
     assert first["none"] == last["none"] > last["flow"]
     covered = found["coverage"]
