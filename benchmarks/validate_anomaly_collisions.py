@@ -40,7 +40,7 @@ SIGNALS = {
     "forty_mhz": ("a_4l", "leptoquark", "h0_tautau"),
     "dijet": ("zprime_tt", "zprime_xy", "qstar", "dark_jets"),
 }
-FULL = {"forty_mhz": (10_000, 1500), "dijet": (14_000, 800)}
+FULL = {"forty_mhz": (10_000, 1500), "dijet": (27_000, 800)}
 SPLIT = {"train": 0.6, "validation": 0.1, "calibration": 0.05}  # nothing is promised here; more for the test
 REDUCED = {"forty_mhz": (300, 30), "dijet": (150, 20)}
 TARGETS = {"a_4l": 0.93, "leptoquark": 0.91, "h0_tautau": 0.80}
@@ -109,8 +109,11 @@ def study(config: AnomalyConfig) -> dict:
         for signal, z in signals.items():
             found[signal][name] = score.score_samples(z)
     result = evaluate(background, found, default=config.score, seed=config.seed)
+    dump = config.model_dump(mode="json")
+    files = {name: Path(file).name for name, file in dump["data"]["signals"].items()}
+    dump["data"] |= {"background": Path(dump["data"]["background"]).name, "signals": files}  # wherever WORK was
     return {
-        "config": config.model_dump(mode="json"),
+        "config": dump,
         "features": int(train.shape[1]),
         "events": {"train": len(train), "test": len(test), **{name: len(z) for name, z in signals.items()}},
         "fit_cpu_seconds": spent,

@@ -108,11 +108,11 @@ def scorer():
     )
     scoring = Scoring("score_norm", preparation, EnergyModel(network, score_level=0))
     run = session(onnx_model(scoring))
-    return Scorer(preparation.names, "score_norm", preparation, np.array([]), "", run)
+    return Scorer(preparation.names, "score_norm", preparation, np.array([]), "", run, run)
 
 
-def test_the_promise_is_kept_from_raw_features_to_flags(scorer):
-    fpr, n = 1e-2, 299
+@pytest.mark.parametrize(("fpr", "n"), [(1e-2, 299), (1e-3, 2995)])
+def test_the_promise_is_kept_from_raw_features_to_flags(scorer, fpr, n):
     rng = np.random.default_rng(5)
     raw = rng.normal(size=(EXPERIMENTS * n, WIDTH)) * scorer.preparation.scale + scorer.preparation.centre
     scores = scorer.score(raw).reshape(EXPERIMENTS, n)

@@ -34,7 +34,7 @@ def scorer(events):
         return [{"score_vector": vector, "score": np.linalg.norm(vector, axis=1)}[name] for name in outputs]
 
     calibration = np.sort(run(["score"], {"features": events[2000:]})[0])
-    return Scorer(NAMES, "score_norm", preparation, calibration, "d" * 64, run)
+    return Scorer(NAMES, "score_norm", preparation, calibration, "d" * 64, run, run)
 
 
 @pytest.mark.parametrize("feature", range(4))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from neyman.anomaly.export import export
-from neyman.anomaly.onnx_graph import onnx_model
+from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
 from neyman.anomaly.runtime import session
 from neyman.anomaly.scoring import Scoring
@@ -41,6 +41,7 @@ def test_all_programs_agree(scoring, background, name):
     close(vector, one.model.scaled_score(prepared))
     close(score, one.score(x))
     assert score.dtype == np.float64
+    np.testing.assert_allclose(session(score_alone(onnx_model(one)))(["score"], {"features": x})[0], score, rtol=1e-6)
     for found, expected in zip(torchscript_model(one)(torch.from_numpy(x)), (energy, vector, score), strict=True):
         close(found.numpy(), expected)
 

@@ -179,3 +179,13 @@ def test_columns_that_never_change_are_refused():
         Preparation.fit(np.ones((10, 2)), ("phi", "b"), FeatureConfig(periods={"ph": 6.28}))
     with pytest.raises(DataError, match="transforms of 'c'"):
         Preparation.fit(np.ones((10, 2)), ("a", "b"), FeatureConfig(transforms={"c": "log"}))
+
+
+def test_a_logarithm_is_for_tails_heavier_than_an_exponentials():
+    """Both would lie better on a line with a normal; only of one do a few events set the standard deviation."""
+    rng = np.random.default_rng(8)
+    x = np.stack([rng.gamma(1.5, size=4000), np.exp(rng.normal(size=4000))], axis=1)
+    made = Preparation.fit(x, ("short", "heavy"), FeatureConfig())
+    assert made.input_names == ("short", "log(heavy)")
+    forced = Preparation.fit(x, ("short", "heavy"), FeatureConfig(transforms={"short": "log"}))
+    assert forced.input_names == ("log(short)", "log(heavy)")

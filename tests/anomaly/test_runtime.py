@@ -221,6 +221,7 @@ def with_key(key, value):
         (with_key("kind", "calibration"), "an artefact for 'calibration'"),
         (with_key("config", {}), "does not fit this version"),
         (without("model.onnx"), "does not fit this version"),
+        (without("score.onnx"), "does not fit this version"),
         (replaced("model.onnx", b"graph"), "cannot run"),
         (replaced("model.onnx", b""), "cannot run"),
     ],
@@ -232,11 +233,11 @@ def test_an_artefact_that_does_not_fit(changed, edit, part, message):
 
 
 def test_a_graph_that_scores_otherwise(changed, trained, message):
-    from neyman.anomaly.onnx_graph import onnx_model
+    from neyman.anomaly.onnx_graph import onnx_model, score_alone
 
-    other = onnx_model(dataclasses.replace(trained.scoring, name="energy"))
+    other = score_alone(onnx_model(dataclasses.replace(trained.scoring, name="energy")))
     with pytest.raises(ArtefactError) as error:
-        Scorer.open(changed(replaced("model.onnx", other)))
+        Scorer.open(changed(replaced("score.onnx", other)))
     message(error, "scored differently")
 
 

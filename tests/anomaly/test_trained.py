@@ -26,7 +26,7 @@ def test_there_and_back(trained, artefact, background):
 
 def test_what_is_in_the_folder(artefact):
     assert sorted(os.listdir(artefact)) == [
-        "card.md", "manifest.json", "model.onnx", "validation.safetensors", "weights.safetensors",
+        "card.md", "manifest.json", "model.onnx", "score.onnx", "validation.safetensors", "weights.safetensors",
     ]  # fmt: skip
 
 

@@ -1,16 +1,23 @@
 """`neyman anomaly`: what each command answers, and what it refuses."""
 
+import contextlib
+import io
 import json
+import runpy
+from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uproot
 
 from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.outcomes import AnomalyResult, Characterisation, Explanations, TriggerResult
 from neyman.anomaly.results import EvaluationResult
 from neyman.core.runs import Run
+from neyman.events.tables import TableFile
 
 NAMES = ("jet1_pt", "jet1_eta", "jet1_phi", "mass")
 CONFIG = """\
@@ -68,6 +75,38 @@ def finished(neyman, files):
 @pytest.fixture(scope="module")
 def model(finished):
     return finished[0] / "run" / "artefact"
+
+
+def test_simulated_events_are_a_table(neyman, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEYMAN_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "signal.csv"
+    done = neyman("anomaly", "simulate", "forty_mhz", "--signal", "a_4l", "--events", 5, "--workers", 1, "--out", out)
+    assert (done.code, done.out) == (0, f"{out}: 5 events of a_4l, 57 columns, no pile-up\n"), done.err
+    table = TableFile.open(out, job="anomaly").read(["electron1_pt", "muon1_pt", "met_eta"])
+    assert (np.maximum(table["electron1_pt"], table["muon1_pt"]) > 23).all()
+
+
+def test_jagged_branches_become_a_table(neyman, tmp_path):
+    parts = {f"{kind}_{part}": ak.Array([[30.0], []]) for kind in ("Electron", "Muon", "Jet") for part in ("pt", "eta")}
+    branches = parts | {f"{kind}_phi": ak.Array([[1.0], []]) for kind in ("Electron", "Muon", "Jet")}
+    branches |= {f"{kind}_eta": ak.Array([[0.5], []]) for kind in ("Electron", "Muon", "Jet")}
+    branches |= {"MET_pt": np.array([5.0, 6.0]), "MET_phi": np.zeros(2)}
+    with uproot.recreate(tmp_path / "nano.root") as file:
+        file.mktree("Events", {name: getattr(value, "type", None) or value.dtype for name, value in branches.items()})
+        file["Events"].extend(branches)
+    out = tmp_path / "events.parquet"
+    done = neyman("anomaly", "nanoaod", tmp_path / "nano.root", "--out", out)
+    assert (done.code, done.out) == (0, f"{out}: 1 events with a lepton above 23 GeV, 57 columns\n"), done.err
+    assert pq.read_table(out)["muon1_pt"].to_pylist() == [30.0]
+
+
+def test_the_example_draws_the_run(finished, tmp_path):
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "anomaly.py"))
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        example["main"](finished[0] / "run" / "results.json", tmp_path / "scores.png")
+    assert "AUROC" in told.getvalue()
+    assert (tmp_path / "scores.png").stat().st_size > 10_000
 
 
 def test_run_leaves_the_whole_story(finished):
@@ -271,6 +310,8 @@ def test_bad_events_leave_nothing_behind(model, files, neyman, refused, tmp_path
         (["simulate", "forty_mhz", "--out", "b.txt"], ["b.txt", ".parquet"]),
         (["simulate", "forty_mhz", "--signal", "zprime", "--out", "b.parquet"], ["zprime"]),
         (["simulate", "forty_mhz", "--events", "0", "--out", "b.parquet"], ["0"]),
+        (["nanoaod", "absent.root", "--out", "b.parquet"], ["absent.root", "no such file"]),
+        (["nanoaod", "absent.root", "--out", "b.txt"], ["b.txt", ".parquet"]),
     ],
 )
 def test_refusals(neyman, refused, tmp_path, monkeypatch, arguments, parts):

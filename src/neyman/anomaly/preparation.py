@@ -29,6 +29,7 @@ NONE, LOG, COS, SIN = range(4)
 
 _LEVELS = np.linspace(0.005, 0.995, 199)
 _GAIN = 0.02  # of correlation with a normal, for which a logarithm is worth its complication
+_HEAVY = 6.0  # excess kurtosis of an exponential: beyond it, a few events set the standard deviation
 _SPIKE = 0.05  # fraction of events at one value from which on it stands for something else, as padding
 _ROUNDING = 1e-12  # of the largest value: what differs by less does not differ
 _WITHIN = (-0.4, -0.2, 0.0, 0.2, 0.4)  # stands for the interval around a whole number
@@ -294,11 +295,14 @@ def _log_unit(x: Float[np.ndarray, " n"]) -> float:
 
 
 def _log_is_better(x: Float[np.ndarray, " n"], unit: float) -> bool:
-    """Whether quantiles after the logarithm lie clearly better on a line with those of a normal.
+    """Whether the tails are heavy, and quantiles after the logarithm lie clearly better on a line with a normal's.
 
-    The measure is the correlation of a probability plot (Filliben, Technometrics 17 (1975) 111, eq. 2), for the values
-    beside a spike, such as the zeros of padding.
+    A logarithm draws in the far end of a tail, which is where anomalies are: it is for tails heavier than that of an
+    exponential alone. The measure of a line is the correlation of a probability plot (Filliben, Technometrics 17 (1975)
+    111, eq. 2), for the values beside a spike, such as the zeros of padding.
     """
+    if _excess_kurtosis(x) <= _HEAVY:
+        return False
     values, counts = np.unique(x, return_counts=True)
     largest = int(np.argmax(counts))
     beside = x if counts[largest] < _SPIKE * len(x) else x[x != values[largest]]
@@ -309,6 +313,12 @@ def _log_is_better(x: Float[np.ndarray, " n"], unit: float) -> bool:
     if plain[0] == plain[-1]:
         return False
     return bool(np.corrcoef(logged, normal)[0, 1] > np.corrcoef(plain, normal)[0, 1] + _GAIN)
+
+
+def _excess_kurtosis(x: Float[np.ndarray, " n"]) -> float:
+    """0 for a normal, 6 for an exponential."""
+    z = (x - x.mean()) / x.std()
+    return float((z**4).mean()) - 3.0
 
 
 def _normal_quantiles() -> Float[np.ndarray, " l"]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +28,9 @@ from neyman.core.progress import progress
 from neyman.events.tables import TableFile
 
 KIND = "anomaly"
-GRAPH = "model.onnx"
+GRAPH, SCORE_GRAPH = "model.onnx", "score.onnx"
+"""All outputs, and the score alone, which is cheaper."""
+
 CALIBRATION = "calibration/scores"
 INPUT = "features"
 
@@ -43,6 +45,8 @@ _PREPARATION, _TEXTS = "preparation/", ("names", "constant", "redundant")
 
 Raw = Float[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
 Output = Literal["energy", "score_vector", "score"]
+Run = Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]]
+"""Names of outputs and arrays by name of input, to arrays."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Scorer:
     preparation: Preparation
     calibration: Float[np.ndarray, " c"]
     digest: str
-    _run: Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]]
+    _all: Run
+    _score: Run
 
     @classmethod
     def open(cls, path: Path | str, *, threads: int = 1) -> Scorer:
@@ -90,6 +95,7 @@ class Scorer:
                 artefact.weights[CALIBRATION],
                 artefact.digest,
                 session(artefact.extra[GRAPH], threads=threads),
+                session(artefact.extra[SCORE_GRAPH], threads=threads),
             )
             found = scorer.score(artefact.validation["x"])
             worst = float(np.abs(found - artefact.validation["score"]).max())
@@ -102,6 +108,15 @@ class Scorer:
                 hint="train it again: the libraries here compute something else than those it was made with",
             )
         return scorer
+
+    def computed_by(self, everything: Run, score: Run) -> Scorer:
+        """The same with its graphs run elsewhere, such as on a server of models.
+
+        Args:
+            everything: Runs the graph of all outputs.
+            score: Runs the graph of the score alone.
+        """
+        return replace(self, _all=everything, _score=score)
 
     def score(self, x: Raw) -> Float[np.ndarray, " n"]:
         """The score of each event; higher is more anomalous.
@@ -211,13 +226,14 @@ class Scorer:
     def _output(self, name: Output, x: Raw) -> np.ndarray:
         require_features(x, self.names)
         x = np.ascontiguousarray(x, dtype=np.float64)
+        run = self._score if name == "score" else self._all
         if len(x) <= CHUNK:
-            return self._run([name], {INPUT: x})[0]
-        return np.concatenate([self._run([name], {INPUT: x[at : at + CHUNK]})[0] for at in range(0, len(x), CHUNK)])
+            return run([name], {INPUT: x})[0]
+        return np.concatenate([run([name], {INPUT: x[at : at + CHUNK]})[0] for at in range(0, len(x), CHUNK)])
 
 
-def session(graph: bytes, *, threads: int = 1) -> Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]]:
-    """A function that runs a graph: names of outputs and arrays by name of input, to arrays.
+def session(graph: bytes, *, threads: int = 1) -> Run:
+    """A function that runs a graph.
 
     Args:
         graph: ONNX.
@@ -230,6 +246,7 @@ def session(graph: bytes, *, threads: int = 1) -> Callable[[list[str], dict[str,
     if threads < 1:
         raise InputError(f"{threads} threads", expected="at least one")
     runtime = require("onnxruntime", job=KIND)
+    runtime.disable_telemetry_events()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
@@ -239,7 +256,7 @@ def session(graph: bytes, *, threads: int = 1) -> Callable[[list[str], dict[str,
         raise ArtefactError(
             f"a graph that ONNX Runtime cannot run: {str(error).splitlines()[0][:100]}", where=GRAPH
         ) from error
-    run: Callable[[list[str], dict[str, np.ndarray]], list[np.ndarray]] = made.run
+    run: Run = made.run
     return run
 
 

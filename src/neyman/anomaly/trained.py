@@ -16,9 +16,9 @@ from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.consumption import Consumption, consumption
 from neyman.anomaly.data import Loaded, load
 from neyman.anomaly.energy_model import EnergyModel, OnEpoch
-from neyman.anomaly.onnx_graph import onnx_model
+from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
-from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, session
+from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, session
 from neyman.anomaly.scoring import Scoring, grouped
 from neyman.core.artefacts import MANIFEST, load_artefact, save_artefact
 from neyman.core.errors import ArtefactError, InputError, NeymanError
@@ -99,7 +99,7 @@ class TrainedAnomaly:
             seeds={"training": self.config.seed},
             inputs={**self.inputs, _CONFIG: _identity(config, columns)},
             metrics={"cost": asdict(self.cost), "history": asdict(self.history)},
-            extra={GRAPH: self.graph},
+            extra={GRAPH: self.graph, SCORE_GRAPH: score_alone(self.graph)},
         )
         return TrainedAnomaly.load(path)
 

@@ -64,6 +64,22 @@ def simulate(
 
 
 @app.command()
+def nanoaod(
+    file: Annotated[str, typer.Argument(help="ROOT file in the manner of NanoAOD; FILE:TREE for another tree.")],
+    *,
+    min_lepton_pt: Annotated[float, typer.Option(help="Of the leading lepton, in GeV; 0 keeps every event.")] = 23.0,
+    out: Annotated[Path, typer.Option(help="File to write: .parquet, .h5, .csv, .npz or .root.")],
+) -> None:
+    """Make the 57 features of forty_mhz from a NanoAOD file.
+
+    Electron, Muon, Jet and MET branches; the same selection as for simulated events of forty_mhz.
+    """
+    from neyman.cli.anomaly_steps import nanoaod_step
+
+    typer.echo(nanoaod_step(file, min_lepton_pt=min_lepton_pt, out=out))
+
+
+@app.command()
 def explore(
     source: Source,
     *,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neyman.anomaly.config import AnomalyConfig
     from neyman.anomaly.data import Loaded
     from neyman.anomaly.trained import TrainedAnomaly
+    from neyman.events.events import Events
 
 LAYOUTS = ("forty_mhz", "dijet")
 CHECKPOINT = "checkpoint.safetensors"
@@ -23,15 +24,9 @@ RATES = (1e-2, 1e-3, 1e-4)
 
 def simulate_step(layout: str, *, events: int, signal: str | None, seed: int, workers: int | None, out: Path) -> str:
     """Simulate into a file; nothing is written before all events are there."""
-    from neyman.events.parquet import write_parquet
-    from neyman.events.write import WRITERS, write_table
-
     if layout not in LAYOUTS:
         raise ConfigError(f"layout '{layout}'", expected=f"one of {', '.join(LAYOUTS)}", hint=near(layout, LAYOUTS))
-    if out.suffix.lower() not in WRITERS:
-        raise ConfigError(
-            f"a name that ends in '{out.suffix}'", where=str(out), expected=f"one of {', '.join(WRITERS)}"
-        )
+    _require_format(out)
     from neyman.simulation.pythia.collider import accepted_events, background_mixture
 
     with local_executor(workers) as executor:
@@ -39,12 +34,38 @@ def simulate_step(layout: str, *, events: int, signal: str | None, seed: int, wo
             found = background_mixture(layout, events, seed, executor)  # type: ignore[arg-type]
         else:
             found = accepted_events(signal, layout, events, seed, executor)  # type: ignore[arg-type]
-    if out.suffix.lower() == ".parquet":
-        write_parquet(out, found)  # with the schema: units, ranges, which columns are angles
-    else:
-        write_table(out, {name: found[name] for name in found.schema.names}, job="anomaly")
+    _write(out, found)
     what = signal or "background"
     return f"{out}: {len(found):,} events of {what}, {len(found.schema.names)} columns, no pile-up"
+
+
+def nanoaod_step(source: str, *, min_lepton_pt: float, out: Path) -> str:
+    """Jagged branches to the columns of `forty_mhz`."""
+    from neyman.events.features.nanoaod import read_nanoaod
+
+    _require_format(out)
+    found = read_nanoaod(source, min_lepton_pt=min_lepton_pt)
+    _write(out, found)
+    return f"{out}: {len(found):,} events with a lepton above {min_lepton_pt:g} GeV, {len(found.schema.names)} columns"
+
+
+def _require_format(out: Path) -> None:
+    from neyman.events.write import WRITERS
+
+    if out.suffix.lower() not in WRITERS:
+        raise ConfigError(
+            f"a name that ends in '{out.suffix}'", where=str(out), expected=f"one of {', '.join(WRITERS)}"
+        )
+
+
+def _write(out: Path, events: Events) -> None:
+    from neyman.events.parquet import write_parquet
+    from neyman.events.write import write_table
+
+    if out.suffix.lower() == ".parquet":
+        write_parquet(out, events)  # with the schema: units, ranges, which columns are angles
+    else:
+        write_table(out, {name: events[name] for name in events.schema.names}, job="anomaly")
 
 
 def train_step(
