@@ -119,6 +119,7 @@ class _LocalPool(ProcessPoolExecutor):
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         # The pool hears of the end before its workers do: of cancelled work it would else print a traceback of its own.
+        manager, results = self._executor_manager_thread, self._result_queue
         self.shutdown(wait=kind is None, cancel_futures=True)
         if kind is not None:
             for process in self._context.processes:
@@ -126,6 +127,12 @@ class _LocalPool(ProcessPoolExecutor):
                     process.terminate()
             for process in self._context.processes:
                 process.join()
+            # Until its manager has ended, the pool and the exit of Python may close and use one pipe at the same time
+            # (Python < 3.12: a traceback once in some hundred exits). The last writer is closed here, so that the
+            # manager does not wait for the rest of a result whose worker was stopped while it wrote.
+            if manager is not None:
+                results._writer.close()
+                manager.join()
         return None
 
 
