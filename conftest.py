@@ -54,6 +54,7 @@ def check_config(example):
     from neyman.calibration.config import CalibrationConfig
     from neyman.fit.config import FitConfig
     from neyman.posterior.config import PosteriorConfig
+    from neyman.serve.settings import Settings
 
     config = yaml.safe_load(example.parsed)
     keys = {
@@ -62,6 +63,7 @@ def check_config(example):
         "variables": CalibrationConfig,
         "error_rate": AnomalyConfig,
         "paths": MenuConfig,
+        "models": Settings,
     }
     next((kind for key, kind in keys.items() if key in config), PosteriorConfig).model_validate(config)
 

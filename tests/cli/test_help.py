@@ -29,7 +29,7 @@ FIT_COMMANDS = (
 )
 
 ANOMALY_COMMANDS = (
-    *("simulate", "explore", "train", "score", "evaluate", "explain"),
+    *("simulate", "nanoaod", "explore", "train", "score", "evaluate", "explain"),
     *("characterise", "trigger", "export", "run", "schema"),
 )
 
@@ -47,6 +47,9 @@ def test_these_are_the_commands():
         *(f"calibration {name}" for name in ("train", "apply", "check", "run", "schema")),
         "anomaly",
         *(f"anomaly {name}" for name in ANOMALY_COMMANDS),
+        "serve",
+        *(f"serve {name}" for name in ("worker", "keys", "schema", "triton")),
+        *(f"serve keys {name}" for name in ("create", "list", "revoke")),
         *(f"fit {name}" for name in FIT_COMMANDS),
         *(f"posterior {name}" for name in ("simulate", "train", "check", "infer", "run", "schema")),
     }

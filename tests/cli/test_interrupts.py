@@ -1,6 +1,5 @@
 """Ctrl-C in real processes: one line, exit code 130, and the same command again ends as if nothing had happened."""
 
-import contextlib
 import json
 import os
 import signal
@@ -22,25 +21,14 @@ training:
 SAID = "neyman: interrupted; the same command again keeps what is finished and goes on\n"
 
 
-@contextlib.contextmanager
-def attentive():
-    """What starts here does not ignore Ctrl-C, as what a job in the background starts would."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
 def interrupt(shell, tmp_path):
     """Start a command, press Ctrl-C as soon as a file is there, and look at what it leaves."""
 
     def press(*command, when):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with attentive():  # a session of its own: as for a shell's foreground job, all its processes get Ctrl-C
-            started = shell(*command, cwd=tmp_path, start=subprocess.Popen, start_new_session=True, **pipes)
-        with started as process:
+        # a session of its own: as for a shell's foreground job, all its processes get Ctrl-C
+        with shell(*command, cwd=tmp_path, start=subprocess.Popen, start_new_session=True, **pipes) as process:
             give_up = time.monotonic() + 300
             while not (tmp_path / when).exists():
                 assert process.poll() is None, process.communicate()

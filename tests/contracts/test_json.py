@@ -33,6 +33,7 @@ from neyman.likelihood.results import BestFit, Contour, Impacts, Scan
 from neyman.likelihood.workspace.document import Document
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.results import CheckResult, Curve, InferenceResult, RunResult
+from neyman.serve.settings import Settings
 
 HERE = Path(__file__).parent
 SCHEMAS = HERE.parents[1] / "docs" / "schema"
@@ -197,6 +198,7 @@ CONFIGS = {
     "calibration": CalibrationConfig,
     "fit": FitConfig,
     "posterior": PosteriorConfig,
+    "serve": Settings,
 }
 
 

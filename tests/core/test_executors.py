@@ -94,14 +94,9 @@ SCRIPT = textwrap.dedent("""
 
 def start(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
-    # What a shell starts in the background ignores Ctrl-C, and so would a child.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "script.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     words = process.stdout.readline().split()
     assert words[0] == "ready"
     return process, [int(word) for word in words[1:]]

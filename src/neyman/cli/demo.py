@@ -21,13 +21,30 @@ class Job(StrEnum):
     abcd = "abcd"
     calibration = "calibration"
     anomaly = "anomaly"
+    serve = "serve"
 
 
 def demo(
     job: Annotated[Job, typer.Argument(help="Which job.")] = Job.posterior,
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("neyman-demo"),
+    *,
+    model: Annotated[
+        Path | None, typer.Option(help="An artefact of `neyman anomaly train`, for serve; else one is trained.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Of serve: stop after the answers.")] = False,
 ) -> None:
     """Run a job on a small scale, trained for real, with a report."""
+    if job is Job.serve:
+        from neyman.cli.demo_serve import demo_step
+
+        demo_step(out / job.value, model=model, once=once)
+        return
+
+    if model is not None or once:
+        from neyman.core.errors import ConfigError
+
+        raise ConfigError(f"--model or --once with the demo of {job.value}", expected="neyman demo serve")
+
     if job is Job.fit:
         from neyman.cli.demo_fit import write_events
         from neyman.cli.fit_report_steps import run_step

@@ -14,6 +14,16 @@ NEEDS = {
         *("torch", "onnx", "onnxruntime", "sklearn", "h5py", "uproot", "awkward", "pythia8mc", "fastjet"),
         *_REPORT,
     ),
+    "serve": (
+        "onnxruntime",
+        "sqlalchemy",
+        "alembic",
+        "msgspec",
+        "uvicorn",
+        "httptools",
+        "prometheus_client",
+        "psycopg",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from neyman._version import __version__
-from neyman.cli import abcd, anomaly, calibration, demo, doctor, fit, posterior
+from neyman.cli import abcd, anomaly, calibration, demo, doctor, fit, posterior, serve
 
 DEBUG = "--debug"
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -44,6 +44,7 @@ app.add_typer(fit.app, name="fit")
 app.add_typer(abcd.app, name="abcd")
 app.add_typer(calibration.app, name="calibration")
 app.add_typer(anomaly.app, name="anomaly")
+app.add_typer(serve.app, name="serve")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

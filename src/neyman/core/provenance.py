@@ -11,7 +11,10 @@ from typing import Any
 
 from neyman._version import __version__
 
-LIBRARIES = ("numpy", "scipy", "pyarrow", "torch", "zuko", "eoshep")
+LIBRARIES = (
+    *("numpy", "scipy", "pyarrow", "torch", "zuko", "jax", "numba", "iminuit", "scikit-learn", "onnxruntime"),
+    *("eoshep", "pythia8mc", "fastjet"),
+)
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The scoring service: events over HTTP and in files, jobs that survive their workers."""

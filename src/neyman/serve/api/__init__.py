@@ -1,0 +1,1 @@
+"""The HTTP interface of the service, version 1."""

@@ -1,0 +1,1 @@
+"""Changes of the tables, in order; `upgrade` applies those that a database has not seen."""
