@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import Executor, Future
 
 import pytest
 
@@ -59,6 +61,35 @@ def test_the_first_error_stops_the_rest():
     with pytest.raises(TypeError), local_executor(2) as executor:
         list(map_unordered(executor, time.sleep, ["x", *[60.0] * 4]))
     assert time.monotonic() - began < 30
+
+
+def test_an_aborted_pool_leaves_no_thread_behind():
+    before = set(threading.enumerate())
+    with pytest.raises(KeyError), local_executor(2) as executor:
+        for future in map_unordered(executor, operator.neg, range(100)):
+            raise KeyError(future)
+    assert set(threading.enumerate()) == before
+
+
+class Interrupted(Executor):
+    """Ctrl-C is pressed while the first piece of work is handed over."""
+
+    def __init__(self):
+        self.futures = []
+
+    def submit(self, *_):
+        self.futures.append(Future())
+        if len(self.futures) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return self.futures[-1]
+
+
+def test_ctrl_c_waits_until_no_lock_can_be_taken_and_cancels_what_has_not_begun():
+    executor = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        list(map_unordered(executor, abs, range(3)))
+    assert [future.cancelled() for future in executor.futures] == [True] * 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -17,11 +17,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
-from types import TracebackType
+from queue import SimpleQueue
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from neyman.core.errors import InputError, NeymanError
@@ -79,11 +80,18 @@ def map_unordered(
             yield item, function(item)
         return
     futures: dict[Future[Output], Item] = {}
+    finished: SimpleQueue[Future[Output]] = SimpleQueue()
     try:
-        for item in items:
-            futures[executor.submit(function, item)] = item
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        with _undisturbed():
+            for item in items:
+                future = executor.submit(function, item)
+                futures[future] = item
+                future.add_done_callback(finished.put)
+        for _ in range(len(futures)):
+            future = finished.get()
+            with _undisturbed():
+                result = future.result()
+            yield futures[future], result
     except BrokenProcessPool as error:
         raise NeymanError(
             "a worker process died, killed by the system or never able to start",
@@ -91,8 +99,9 @@ def map_unordered(
             "  In a script, call it under `if __name__ == '__main__':`.",
         ) from error
     finally:
-        for future in futures:
-            future.cancel()
+        with _undisturbed():
+            for future in futures:
+                future.cancel()
 
 
 class SerialExecutor(Executor):
@@ -117,23 +126,26 @@ class _LocalPool(ProcessPoolExecutor):
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
+        if kind is None:
+            self.shutdown(cancel_futures=True)
+            return
+        with _undisturbed():
+            self._stop()
+
+    def _stop(self) -> None:
         # The pool hears of the end before its workers do: of cancelled work it would else print a traceback of its own.
-        manager, results = self._executor_manager_thread, self._result_queue
-        self.shutdown(wait=kind is None, cancel_futures=True)
-        if kind is not None:
-            for process in self._context.processes:
-                if process.is_alive():
-                    process.terminate()
-            for process in self._context.processes:
-                process.join()
-            # Until its manager has ended, the pool and the exit of Python may close and use one pipe at the same time
-            # (Python < 3.12: a traceback once in some hundred exits). The last writer is closed here, so that the
-            # manager does not wait for the rest of a result whose worker was stopped while it wrote.
-            if manager is not None:
-                results._writer.close()
-                manager.join()
-        return None
+        manager: Any = self._executor_manager_thread
+        self.shutdown(wait=False, cancel_futures=True)
+        for process in self._context.processes:
+            if process.is_alive():
+                process.terminate()
+        for process in self._context.processes:
+            process.join()
+        # Python's exit writes to the manager's pipe, which the manager closes: unless it has ended before, both may
+        # happen at once.
+        if manager is not None:
+            manager.join()
 
 
 class _OneThreadProcess(SpawnProcess):
@@ -155,6 +167,23 @@ class _RecordingContext(SpawnContext):
         process = _OneThreadProcess(*args, **kwargs)
         self.processes.append(process)
         return process
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: within `concurrent.futures` it may leave a lock taken for ever."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed and callable(before):
+            before(*pressed[0])
 
 
 @contextlib.contextmanager
