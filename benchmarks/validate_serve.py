@@ -4,6 +4,8 @@
 
 Two workers score the file; 20 are killed (SIGKILL), and 5 frozen beyond their lease and woken up (SIGSTOP, SIGCONT),
 each at a point of its work that it has logged; every point is among them, also that between the output and its commit.
+Jobs are submitted and followed over HTTP, whose server is killed 5 times and frozen twice, also between the commit of a
+job and the answer that tells of it.
 On SQLite; on PostgreSQL, which is stopped at once and started again three times meanwhile; and on S3, of whose answers
 a part are errors or do not come, and which is killed and started again twice. Afterwards every row must be there once,
 in its place, with its score.
@@ -76,12 +78,15 @@ def attack(name, folder, settings, arguments, disturb=()):
     table = pa.table({column: x[:, at] for at, column in enumerate(backends(settings)["m"].names)})
     with open_storage(settings.storage).write(ObjectURI("events", "a.parquet")) as out:
         pq.write_table(table, out, row_group_size=max(arguments.events // 200, 1))
-    chaos = Chaos(settings, folder, x, kills=arguments.kills, freezes=arguments.freezes, seed=7, disturb=disturb)
+    chaos = Chaos(settings, folder, x, kills=arguments.kills, freezes=arguments.freezes,
+                  server=(arguments.server_kills, arguments.server_freezes), seed=7, disturb=disturb)  # fmt: skip
     outcome = chaos.run(JobTable(engine), ["s3://events/a.parquet"] * 2)
     engine.dispose()
     found = {
         "kills": sum(outcome.kills.values()), "kills_by_point": dict(outcome.kills),
         "freezes": sum(outcome.freezes.values()), "freezes_by_point": dict(outcome.freezes),
+        "server_kills": sum(outcome.server_kills.values()), "server_kills_by_point": dict(outcome.server_kills),
+        "server_freezes": sum(outcome.server_freezes.values()),
         "restarts": len(disturb) - len(chaos.disturb), "jobs": outcome.jobs, "attempts": outcome.attempts,
         "rows": outcome.jobs * arguments.events, "wrong": outcome.wrong, "seconds": round(outcome.seconds, 1),
     }  # fmt: skip
@@ -143,6 +148,8 @@ def main():
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--freezes", type=int, default=5)
+    parser.add_argument("--server-kills", type=int, default=5)
+    parser.add_argument("--server-freezes", type=int, default=2)
     parser.add_argument(
         "--on", nargs="+", choices=["sqlite", "postgresql", "s3"], default=["sqlite", "postgresql", "s3"]
     )

@@ -14,7 +14,7 @@ from neyman.serve.settings import JobSettings, LocalStorage, Settings
 from neyman.serve.storage.opening import open_storage
 from neyman.serve.storage.uri import ObjectURI
 
-from .chaos import LEASE, POINTS, Chaos
+from .chaos import LEASE, POINTS, SERVER_POINTS, Chaos
 from .proxy import failing_proxy
 
 QUICK = JobSettings(
@@ -36,7 +36,7 @@ def prepared(settings, x):
 @pytest.mark.slow
 @pytest.mark.guard
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_workers_are_killed_and_frozen(kind, tmp_path, artefact, background, request):
+def test_workers_and_servers_are_killed_and_frozen(kind, tmp_path, artefact, background, request):
     url = f"sqlite:///{tmp_path}/serve.sqlite"
     disturb = ()
     if kind == "postgresql":
@@ -45,15 +45,18 @@ def test_workers_are_killed_and_frozen(kind, tmp_path, artefact, background, req
     settings = Settings(
         models={"m": artefact}, database=url, storage=LocalStorage(root=tmp_path / "storage"), jobs=QUICK
     )
-    x = background(50_000, 3)
+    x = background(100_000, 3)
     engine, jobs = prepared(settings, x)
-    chaos = Chaos(settings, tmp_path, x, kills=6, freezes=2, seed=4, disturb=disturb)
+    chaos = Chaos(settings, tmp_path, x, kills=6, freezes=2, server=(3, 1), seed=4, disturb=disturb)
     outcome = chaos.run(jobs, ["s3://events/a.parquet"] * 2, deadline=120)
     engine.dispose()
     assert outcome.wrong == []
     assert sum(outcome.kills.values()) == 6
     assert sum(outcome.freezes.values()) == 2
     assert {*outcome.kills, *outcome.freezes} == {*POINTS}
+    assert sum(outcome.server_kills.values()) == 3
+    assert sum(outcome.server_freezes.values()) == 1
+    assert {*outcome.server_kills, *outcome.server_freezes} == {*SERVER_POINTS}
     assert outcome.attempts > outcome.jobs
     left = sorted(path.suffix for path in (tmp_path / "storage/results").rglob("*") if path.is_file())
     assert left.count(".parquet") >= outcome.jobs
