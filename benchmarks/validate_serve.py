@@ -87,7 +87,7 @@ def attack(name, folder, settings, arguments, disturb=()):
         "freezes": sum(outcome.freezes.values()), "freezes_by_point": dict(outcome.freezes),
         "server_kills": sum(outcome.server_kills.values()), "server_kills_by_point": dict(outcome.server_kills),
         "server_freezes": sum(outcome.server_freezes.values()),
-        "restarts": len(disturb) - len(chaos.disturb), "jobs": outcome.jobs, "attempts": outcome.attempts,
+        "restarts": sum(step.__name__ == "restart" for step in disturb[: len(disturb) - len(chaos.disturb)]), "jobs": outcome.jobs, "attempts": outcome.attempts,
         "rows": outcome.jobs * arguments.events, "wrong": outcome.wrong, "seconds": round(outcome.seconds, 1),
     }  # fmt: skip
     print(f"{name}: {json.dumps(found)}", file=sys.stderr)
