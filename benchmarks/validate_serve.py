@@ -82,12 +82,14 @@ def attack(name, folder, settings, arguments, disturb=()):
                   server=(arguments.server_kills, arguments.server_freezes), seed=7, disturb=disturb)  # fmt: skip
     outcome = chaos.run(JobTable(engine), ["s3://events/a.parquet"] * 2)
     engine.dispose()
+    taken = disturb[: len(disturb) - len(chaos.disturb)]
     found = {
         "kills": sum(outcome.kills.values()), "kills_by_point": dict(outcome.kills),
         "freezes": sum(outcome.freezes.values()), "freezes_by_point": dict(outcome.freezes),
         "server_kills": sum(outcome.server_kills.values()), "server_kills_by_point": dict(outcome.server_kills),
         "server_freezes": sum(outcome.server_freezes.values()),
-        "restarts": sum(step.__name__ == "restart" for step in disturb[: len(disturb) - len(chaos.disturb)]), "jobs": outcome.jobs, "attempts": outcome.attempts,
+        "restarts": sum(step.__name__ == "restart" for step in taken),
+        "jobs": outcome.jobs, "attempts": outcome.attempts,
         "rows": outcome.jobs * arguments.events, "wrong": outcome.wrong, "seconds": round(outcome.seconds, 1),
     }  # fmt: skip
     print(f"{name}: {json.dumps(found)}", file=sys.stderr)
