@@ -18,7 +18,7 @@ from neyman.report.page import Section, Table
 
 DISPLAYED = 6  # candidates with a figure
 OBJECT = re.compile(r"(electron|muon|jet)(\d+)_pt")
-UNITS = {"pt": " GeV", "m": " GeV", "e": " GeV", "phi": " rad"}
+UNITS = {"pt": "GeV", "m": "GeV", "e": "GeV", "phi": "rad"}
 
 
 def candidates_section(result: AnomalyResult, style: Style) -> list[Section]:
@@ -127,14 +127,19 @@ def _feature(event: Explanation, name: str) -> str:
 
 
 def _value(name: str, value: float) -> str:
-    return number(value, 3) + UNITS.get(name.rpartition("_")[2] if "_" in name else "", "")
+    return f"{number(value, 3)} {_unit(name)}".rstrip()
+
+
+def _unit(name: str) -> str:
+    """Of an object's column, as far as its name tells."""
+    return UNITS.get(name.rpartition("_")[2] if "_" in name else "", "")
 
 
 def _compared(result: AnomalyResult, style: Style) -> Figure:
     features = result.candidates.features
     keys = list(features[0].signals)[:5]
     return plot_features(
-        [each.name for each in features],
+        [f"{each.name} [{unit}]" if (unit := _unit(each.name)) else each.name for each in features],
         [array(each.edges) for each in features],
         [np.array(each.background, dtype=np.float64) for each in features],
         others={key: [np.array(each.signals[key], dtype=np.float64) for each in features] for key in keys},
