@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from neyman.serve import database as database_module
 from neyman.serve.claims import ClaimTable
 from neyman.serve.database import connect, upgrade
 from neyman.serve.jobs import IdempotencyConflictError, InputError, JobTable, NoSuchJobError
@@ -54,11 +55,27 @@ def test_lists_are_of_the_owner_and_the_newest_comes_first(jobs):
     assert jobs.list("carol") == []
 
 
+def test_jobs_of_the_same_moment_keep_their_order(tmp_path, monkeypatch):
+    """SQLite counts milliseconds, in which a fast disk takes more than one."""
+    engine = connect(f"sqlite:///{tmp_path}/serve.sqlite")
+    upgrade(engine)
+    monkeypatch.setitem(database_module._CLOCKS, "sqlite", "1700000000.0")
+    jobs, table = JobTable(engine), ClaimTable(engine)
+    ids = [submit(jobs, file=f"s3://events/{i}.parquet").id for i in range(8)]
+    assert {job.submitted_at for job in jobs.list(None)} == {1_700_000_000.0}
+    assert [job.id for job in jobs.list("alice")] == ids[::-1]
+    assert [table.claim("w", 30).job_id for _ in ids] == ids
+    engine.dispose()
+
+
 def test_the_same_key_is_the_same_job(jobs):
     job = submit(jobs, key="k1", body_hash="h")
     assert submit(jobs, key="k1", body_hash="h") == job
     assert submit(jobs, key="k2", body_hash="h").id != job.id
-    assert submit(jobs, "bob", key="k1", body_hash="other").id != job.id  # keys belong to callers
+    bobs = submit(jobs, "bob", key="k1", body_hash="other")
+    assert bobs.id != job.id  # keys belong to callers
+    assert submit(jobs, "bob", key="k1", body_hash="other") == bobs
+    assert submit(jobs, key="k1", body_hash="h") == job
     assert submit(jobs).id != submit(jobs).id
     assert len(jobs.list("alice")) == 4
 
@@ -76,6 +93,7 @@ def test_keys_of_a_wrong_length(jobs, message, key):
     with pytest.raises(InputError) as error:
         submit(jobs, key=key)
     message(error, f"{len(key)} characters", "1 to 200")
+    assert submit(jobs, key="k" * 200).status == "queued"
 
 
 def test_the_same_key_at_the_same_moment(jobs):

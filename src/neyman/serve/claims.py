@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, or_, select, update
 
-from neyman.serve.database import now, reading, writing
+from neyman.serve.database import arrival, now, reading, writing
 from neyman.serve.jobs import ENDED
 from neyman.serve.tables import job_parts, jobs
 
@@ -81,8 +81,9 @@ class ClaimTable:
         with writing(self._engine) as connection:
             clock = now(connection.dialect.name)
             waits = and_(jobs.c.status == "queued", jobs.c.not_before <= clock)
+            arrived = arrival(jobs, connection.dialect.name)
             silent = and_(jobs.c.status == "running", jobs.c.lease_until < clock)
-            oldest = select(jobs).where(or_(waits, silent)).order_by(jobs.c.submitted_at, jobs.c.id).limit(1)
+            oldest = select(jobs).where(or_(waits, silent)).order_by(jobs.c.submitted_at, arrived).limit(1)
             while (row := connection.execute(oldest.with_for_update(skip_locked=True)).first()) is not None:
                 this = update(jobs).where(jobs.c.id == row.id)
                 if row.tries >= self._max_attempts:

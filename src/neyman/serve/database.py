@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Float,
+    Table,
     create_engine,
     event,
     exc,
@@ -90,6 +91,18 @@ def now(dialect: str) -> ColumnElement[float]:
         dialect: `engine.dialect.name`.
     """
     return literal_column(_CLOCKS[dialect], Float(53))
+
+
+def arrival(table: Table, dialect: str) -> ColumnElement[Any]:
+    """What orders rows that came at the same time: SQLite's clock counts milliseconds, in which two may come.
+
+    Args:
+        table: Of the rows.
+        dialect: `engine.dialect.name`.
+    """
+    if dialect == "sqlite":
+        return literal_column(f"{table.name}.rowid")
+    return table.c.id
 
 
 def alive(engine: Engine) -> bool:

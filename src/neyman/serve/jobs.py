@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from neyman.core.errors import InputError
-from neyman.serve.database import now, reading, writing
+from neyman.serve.database import arrival, now, reading, writing
 from neyman.serve.tables import idempotency, jobs
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -142,7 +142,8 @@ class JobTable:
 
     def list(self, owner: str | None, limit: int = 100) -> list[Job]:
         """The jobs of a caller (None: of all), the newest first."""
-        query = select(*_COLUMNS).order_by(jobs.c.submitted_at.desc(), jobs.c.id).limit(limit)
+        arrived = arrival(jobs, self._engine.dialect.name).desc()
+        query = select(*_COLUMNS).order_by(jobs.c.submitted_at.desc(), arrived).limit(limit)
         if owner is not None:
             query = query.where(jobs.c.owner == owner)
         with reading(self._engine) as connection:
