@@ -124,6 +124,19 @@ def test_a_beat_keeps_a_job(jobs, table):
         assert table.claim("other", LONG) is None
 
 
+def test_the_clock_is_the_databases(jobs, table, monkeypatch):
+    """The clocks of hosts disagree: one that is fast takes nobody's job, one that is slow keeps its own."""
+    submit(jobs)
+    claim, own = table.claim("w", LONG), time.time
+    monkeypatch.setattr(time, "time", lambda: own() + 3600)
+    assert table.claim("fast", LONG) is None
+    monkeypatch.setattr(time, "time", lambda: own() - 3600)
+    assert table.beat(claim, LONG)
+    assert table.claim("slow", LONG) is None
+    monkeypatch.undo()
+    assert table.claim("right", LONG) is None
+
+
 def test_one_who_is_late_but_not_replaced_may_go_on(jobs, table, engine):
     job_id = submit(jobs)
     claim = table.claim("w", LONG)
@@ -138,6 +151,7 @@ def test_writes_can_be_repeated_when_their_answer_was_lost(jobs, table):
         assert table.start(claim, "f", 10)
         assert table.record_part(claim, part(), 10)
     assert table.parts(claim) == [part()]
+    assert jobs.get(job_id, None).rows_done == 10
     for _ in range(2):
         assert table.finish(claim, "s3://results/r")
     assert jobs.get(job_id, None).status == "done"
@@ -170,6 +184,8 @@ def test_giving_back(jobs, table):
         assert table.give_back(claim, "the storage cannot be reached just now")
         assert jobs.get(job_id, None).status == "queued"
         assert jobs.get(job_id, None).error == "the storage cannot be reached just now"
+    assert table.finish(table.claim("w", LONG), "s3://results/r")
+    assert jobs.get(job_id, None).error is None
 
 
 def test_waiting(jobs, table):
@@ -206,6 +222,18 @@ def test_progress_forgives(jobs, table, engine):
         assert table.record_part(claim, part(number), 10 * number)
         let_the_lease_run_out(engine, job_id)
     assert jobs.get(job_id, None).status == "running"
+
+
+def test_the_attempt_that_made_progress_is_counted(jobs, table, engine):
+    job_id = submit(jobs)
+    for attempt in range(1, 6):
+        claim = table.claim("w", LONG)
+        assert claim.attempt == attempt
+        if attempt == 3:
+            assert table.record_part(claim, part(), 10)
+        let_the_lease_run_out(engine, job_id)
+    assert table.claim("w", LONG) is None
+    assert "given up after 3 attempts" in jobs.get(job_id, None).error
 
 
 def test_what_is_left_to_sweep(jobs, table, engine):
@@ -245,6 +273,19 @@ def test_no_two_workers_get_the_same_job(jobs, engine):
         thread.join()
     assert errors == []
     assert sorted(claim.job_id for claim in claims) == sorted(ids)
+
+
+def test_nobody_waits_for_a_job_that_another_is_just_taking(postgres):
+    engine = connect(f"{postgres}?options=-c%20lock_timeout%3D2000")  # who waits gets an error
+    upgrade(engine)
+    jobs, table = JobTable(engine), ClaimTable(engine)
+    taken, free = submit(jobs), submit(jobs, 1)
+    with writing(engine) as other:
+        other.execute(sa.select(table_of_jobs).where(table_of_jobs.c.id == taken).with_for_update())
+        assert table.claim("w", LONG).job_id == free
+        assert table.claim("w", LONG) is None
+    assert table.claim("w", LONG).job_id == taken
+    engine.dispose()
 
 
 class Machine(RuleBasedStateMachine):
