@@ -86,6 +86,14 @@ def test_who_asks_too_often_is_told_when_to_come_back(kind, artefact, tmp_path, 
         assert service.metric('neyman_requests_total{endpoint="score",status="429"}') == 1
 
 
+@pytest.mark.parametrize(("wait", "told"), [(0.01, "1"), (1.0, "1"), (1.2, "2")])
+def test_who_comes_back_when_told_does_not_come_too_early(wait, told, service, monkeypatch):
+    monkeypatch.setattr(service.parts.limiter, "take", lambda _key: wait)
+    answer = service.http.post("/api/v1/score", json=EVENT)
+    is_problem(answer, 429)
+    assert answer.headers["retry-after"] == told
+
+
 def test_a_database_that_is_away_is_503_and_no_open_door(artefact, tmp_path):
     with live(settings_for(artefact, tmp_path)) as service:
         assert service.http.get("/ready").status_code == 200

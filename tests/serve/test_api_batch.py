@@ -78,11 +78,19 @@ def test_the_same_key_with_another_request_is_a_mistake(service):
     assert found["where"] == "Idempotency-Key"
 
 
+def test_the_same_key_with_another_model_is_a_mistake(artefact, tmp_path):
+    settings = settings_for(artefact, tmp_path, models={"one": artefact, "two": artefact}, read=[{"bucket": "events"}])
+    with live(settings) as service:
+        assert submit(service, key="m-1", model="one").status_code == 202
+        is_problem(submit(service, key="m-1", model="two"), 409)
+
+
 def test_keys_of_different_callers_have_nothing_to_do_with_each_other(service):
     other, _ = service.new_key("batch")
     mine, theirs = submit(service, key="c-1"), submit(service, "s3://shared/x", key="c-1", token=other)
     assert theirs.status_code == 202
     assert mine.json()["job_id"] != theirs.json()["job_id"]
+    assert submit(service, key="c-1").json() == mine.json()
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 201, "é", "a\tb"])

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import re
 import threading
+import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -98,6 +99,22 @@ def test_places_name_model_and_day(tmp_path, monkeypatch):
     together = pq.read_table(tmp_path / "archive")
     assert together.num_rows == 4
     assert {str(day) for day in together["day"].to_pylist()} == {"2023-11-14", "2023-11-15"}
+
+
+@pytest.mark.parametrize("zone", ["EAST-9", "WEST9"])
+def test_a_day_is_one_of_utc_wherever_the_server_is(tmp_path, monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        archive, _ = make(LocalFolder(tmp_path))
+        for hour in (0, 23):
+            monkeypatch.setattr(module.time, "time", lambda hour=hour: 1_700_006_400.0 + 3600 * hour)
+            archive.add("m", *events(2))
+        archive.close()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [file.parent.name for file in files(tmp_path)] == ["day=2023-11-15"]
 
 
 def test_a_file_is_begun_after_so_many_rows_or_seconds(tmp_path):

@@ -71,6 +71,11 @@ class Bench:
     def results(self, job):
         return pq.read_table(pa.BufferReader(self.storage.open_input(parse_uri(job.results_file)).read()))
 
+    def stamps(self, job_id):
+        """Which files of a job there are, and when each was written."""
+        files = (self.root / f"results/{job_id}").glob("*")
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
     def objects(self):
         return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
 
@@ -162,10 +167,12 @@ def test_another_goes_on_where_one_was_killed(bench, background, artefact, at, p
     assert bench.job(job_id).results_file is None
     recorded = len(bench.table.parts(first.claim))
     bench.table.give_back(first.claim)
+    left = bench.stamps(job_id)
     points = []
     job = bench.run(bench.held(), points.append)
     assert points.count("part written") == 5 - recorded  # nothing is scored twice that was recorded
     assert job.results_file == f"s3://results/{job_id}/2.parquet"
+    assert bench.stamps(job_id).items() >= left.items()  # nobody writes to what is another attempt's
     right(bench.results(job), x, artefact)
     sweep(bench.table, bench.storage, bench.settings, job_id, job.results_file)
     assert bench.objects() == ["events/run3/a.parquet", f"results/{job_id}/2.parquet"]
@@ -197,20 +204,38 @@ def test_a_part_that_is_not_what_was_written_is_made_again(bench, background, ar
     points = []
     job = bench.run(bench.held(), points.append)
     assert points.count("part written") == 4
+    assert job.rows_done == 1000
     right(bench.results(job), x, artefact)
 
 
-def test_parts_with_another_promise_are_made_again(bench, background, artefact):
+@pytest.mark.parametrize("flags", [Flags(fpr=0.3), Flags(fpr=FPR, delta=0.2)])
+def test_parts_with_another_promise_are_made_again(bench, background, artefact, flags):
     bench.put(background(1000, 5))
     bench.submit()
     first = bench.held()
     with pytest.raises(KilledError):
         bench.run(first, killing(4, "part recorded"))
     bench.table.give_back(first.claim)
-    bench.settings = bench.settings.model_copy(update={"flags": Flags(fpr=0.3)})
+    bench.settings = bench.settings.model_copy(update={"flags": flags})
     points = []
     bench.run(bench.held(), points.append, backends(bench.settings)["m"])
     assert points.count("part written") == 5
+
+
+def test_parts_of_another_size_are_made_again(bench, background, artefact):
+    x = background(1000, 5)
+    bench.put(x)
+    bench.submit()
+    first = bench.held()
+    with pytest.raises(KilledError):
+        bench.run(first, killing(2, "part recorded"))
+    bench.table.give_back(first.claim)
+    bench.settings = bench.settings.model_copy(update={"jobs": JobSettings(part_rows=300)})
+    points = []
+    job = bench.run(bench.held(), points.append)
+    assert points.count("part written") == 4
+    assert job.rows_done == 1000
+    right(bench.results(job), x, artefact)
 
 
 def test_a_part_that_is_lost_at_the_end(bench, background):

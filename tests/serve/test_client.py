@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 
@@ -175,6 +177,29 @@ def test_a_busy_service_is_asked_again_when_it_says_so(naps):
     keys = {request.headers["idempotency-key"] for request in seen}
     assert len(keys) == 1  # however often it is sent, it is one job
     client.close()
+
+
+@pytest.mark.parametrize("wire", ["json", "arrow"])
+def test_scores_of_two_models_are_not_mixed(wire, artefact, tmp_path, background, monkeypatch, message):
+    with (
+        live(settings_for(artefact, tmp_path, limits={"rows": 10})) as service,
+        Client(service.url, service.key) as client,
+    ):
+        x = background(25, 1)
+        whole = client.score(x, wire=wire)
+        model, seen = service.parts.models["tiny"], []
+        other = dataclasses.replace(model, identity=msgspec.structs.replace(model.identity, digest="0" * 64))
+
+        def changing(_name):
+            seen.append(1)
+            return model if len(seen) < 3 else other  # the service starts anew with another artefact
+
+        monkeypatch.setattr(service.parts, "model", changing)
+        with pytest.raises(NeymanError) as error:
+            client.score(x, wire=wire)
+        message(error, "changed its model meanwhile", "score the events again")
+        assert client.score(x, wire=wire).model.digest == "0" * 64
+        np.testing.assert_allclose(whole.scores, model.backend.scores(x), rtol=1e-5)
 
 
 def test_patience_ends(naps, message):

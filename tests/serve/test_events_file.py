@@ -185,6 +185,10 @@ def test_too_large_a_row_group(message):
     content = parquet(columns(30), row_group_size=20)
     refused(message, content, "row group 0 has 20 rows", "at most 19", "row_group_size", row_group_rows=19)
     refused(message, parquet(columns(3000)), "row group 0 has", "bytes", "at most 1,024", row_group_bytes=1024)
+    assert sum(map(len, read(content, row_group_rows=20))) == 30
+    small = parquet({name: np.arange(3000) // 1000 for name in NAMES}, use_dictionary=False, compression="zstd")
+    assert len(small) < 5000
+    refused(message, small, "row group 0 has", "bytes", row_group_bytes=10_000)  # it counts what memory has to hold
     assert len(np.concatenate(read(parquet(columns(50, note=["x" * 2**10] * 50)), row_group_bytes=2048))) == 50
 
 

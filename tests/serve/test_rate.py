@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +66,19 @@ def test_many_servers_share_a_bucket(redis):
     assert 1 < first.take("shared") <= 2
     assert 1 < second.take("shared") <= 2
     assert second.take("another") == 0
+
+
+def test_a_shared_bucket_fills_at_its_rate(redis):
+    rate, granted = 50.0, 0
+    limiter = SharedLimiter(RedisLink(redis), rate, burst=1)
+    begin = time.monotonic()
+    while granted < 10 and time.monotonic() < begin + 20:
+        wait = limiter.take("steady")
+        granted += wait == 0
+        assert 0 <= wait <= 1 / rate
+        time.sleep(0.001)
+    assert granted == 10
+    assert granted <= 1.5 + rate * (time.monotonic() - begin)  # however slow this computer is
 
 
 def test_each_has_its_own_while_redis_is_away():

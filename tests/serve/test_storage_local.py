@@ -63,6 +63,21 @@ def test_fingerprints(storage, tmp_path):
     assert storage.fingerprint(OBJECT) != second
 
 
+def test_a_fingerprint_sees_what_keeps_its_size(storage, tmp_path):
+    put(storage, OBJECT)
+    path = tmp_path / "storage/events/run3/a.bin"
+    first, times = storage.fingerprint(OBJECT), path.stat()
+    with path.open("r+b") as handle:  # in place
+        handle.write(b"CONTENT")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1000))
+    assert storage.fingerprint(OBJECT) != first
+    other = tmp_path / "other.bin"
+    other.write_bytes(b"content")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.rename(path)  # with the time of the first, as copies that preserve it have
+    assert storage.fingerprint(OBJECT) != first
+
+
 def test_what_is_not_there(storage, message):
     for action in (storage.open_input, storage.fingerprint):
         with pytest.raises(DataError) as error:
