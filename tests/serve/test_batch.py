@@ -303,6 +303,21 @@ def test_events_that_change_meanwhile(bench, background, message, when):
     message(error, "was changed while it was scored", FILE, "under a new name")
 
 
+@pytest.mark.parametrize("rows", [200, 1000])
+def test_parts_of_what_was_there_are_no_parts_of_what_is(bench, background, message, rows):
+    """The rows of the new file, of which there may be fewer, are all among those that were recorded of the old one."""
+    bench.put(background(1000, 5))
+    bench.submit()
+    first = bench.held()
+    with pytest.raises(KilledError):
+        bench.run(first, killing(rows // 200, "part recorded"))
+    bench.table.give_back(first.claim)
+    bench.put(background(rows, 6))
+    with pytest.raises(DataError) as error:
+        bench.run(bench.held())
+    message(error, "was changed while it was scored", FILE)
+
+
 def test_events_that_go_meanwhile(bench, background, message):
     path = bench.put(background(1000, 5))
     bench.submit()

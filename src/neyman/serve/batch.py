@@ -64,6 +64,8 @@ class Batch:
         try:
             with self._storage.open_input(self._source) as stream:
                 file = EventsFile(stream, self._source, self._backend.names, self._settings.limits)
+                # What earlier attempts have scored may be all that there is to do.
+                self._require_unchanged(fingerprint)
                 parts = self._score(file, fingerprint)
         except DataError:
             self._require_unchanged(fingerprint)  # that would explain it
