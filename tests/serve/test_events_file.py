@@ -1,6 +1,7 @@
 """Parquet that somebody else wrote: what is right is read exactly, what is wrong is named."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -162,6 +163,15 @@ def test_truncated_and_damaged_files(message):
     refused(message, b"PAR1" + b"\xff" * 60 + b"\x30\0\0\0PAR1", "damaged")
     refused(message, b"pt,eta,jets\n1,2,3\n", "no Parquet file")
     refused(message, content[:4] + bytes(60) + content[64:], "row group 0 cannot be read")
+
+
+def test_a_row_group_that_is_shorter_than_its_footer_says(message):
+    file = opened(parquet(columns(10)))
+    (batch,) = file._file.iter_batches(10)
+    file._file = SimpleNamespace(iter_batches=lambda *_, **__: iter([batch.slice(0, 9)]))
+    with pytest.raises(DataError) as error:
+        list(file.pieces(file.spans(10)[0]))
+    message(error, "row group 0 is damaged: 9 rows", "expected: 10")
 
 
 @given(at=st.integers(0, 10**6), byte=st.integers(0, 255))
