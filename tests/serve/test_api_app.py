@@ -163,6 +163,14 @@ def test_who_finds_a_long_queue_is_told_to_come_back(service, background, monkey
     answer = service.http.post("/api/v1/score", json={"events": background(1000, 1).tolist()})
     is_problem(answer, 503, "too many requests wait")
     assert answer.headers["retry-after"] == "1"
+    monkeypatch.setattr("neyman.serve.api.parts.MOST_WAITING", 1)
+    for event in (
+        [0.1, 30.0, 0.2, 3, 1e6, 0.5, 7],
+        [3e38] * 7,
+        [0.1, 30.0, 0.2, 3, 1e6, 0.5, 7],
+    ):  # each leaves it empty
+        answer = service.http.post("/api/v1/explain", json={"event": event})
+        assert answer.status_code == (200 if event[0] < 1 else 422)
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
