@@ -107,6 +107,23 @@ def test_anchors_are_no_trap(tmp_path, message):
     assert config.more == Training(rate=0.5, epochs=3)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: 1\nevents: https://eve:geheim@host/x\n",
+        "name: 1\nevents: 'redis://:geh@eim@h'\n",
+        "events: {url: 'http://eve:geheim@a-host-of-a-rather-long-name.example.org/path'}\n",
+        "events: ['http://eve:geheim@host']\n",
+    ],
+)
+def test_passwords_are_not_told(tmp_path, message, text):
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    message(error, "events: found", "://***@")
+    assert "geh" not in str(error.value)
+    assert "eim" not in str(error.value)
+
+
 def test_how_many_mistakes_there_are(tmp_path, message):
     with pytest.raises(ConfigError) as error:
         load(tmp_path, "events: x\ntraining: {rate: y, epochs: z}\n")

@@ -141,8 +141,15 @@ def _explain(error: ValidationError, model: type[BaseModel], path: Path, node: y
 
 
 def _shown(detail: ErrorDetails) -> str:
-    text = reprlib.repr(detail["input"])
+    text = _Short().repr(detail["input"])
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _Short(reprlib.Repr):
+    """Without what stands before the @ of an address: passwords do, and messages end up in logs."""
+
+    def repr_str(self, text: str, level: int) -> str:
+        return super().repr_str(re.sub(r"(?<=://).*@", "***@", text, flags=re.DOTALL), level)
 
 
 def _expected(detail: ErrorDetails) -> str:
