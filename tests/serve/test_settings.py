@@ -107,6 +107,13 @@ def test_which_model(load):
         ("models: {m: m}\njobs: {lease_seconds: .inf}\n", ["jobs.lease_seconds"]),
         ("models: {m: m}\njobs: {lease_seconds: 8}\n", ["heartbeat_seconds of at most half"]),
         ("models: {m: m}\nlimits: {rows: 0}\n", ["limits.rows"]),
+        ("models: {m: m}\nlimits: {requests_per_second: 1e-300}\n", ["limits.requests_per_second"]),
+        ("models: {m: m}\nlimits: {burst: 1000000000000}\n", ["limits.burst"]),
+        ("models: {m: m}\nhost: ''\n", ["host"]),  # which a socket takes for every address of this computer
+        ('models: {m: m}\nhost: "a\\0b"\n', ["host"]),
+        ("models: {m: m}\njobs: {poll_seconds: 1e12}\n", ["jobs.poll_seconds"]),  # no thread can wait so long
+        ("models: {m: m}\narchive: {seconds: 1e12}\n", ["archive.seconds"]),
+        ("models: {m: m}\ncache: {ttl_seconds: 1e20}\n", ["cache.ttl_seconds"]),
     ],
 )
 def test_mistakes(load, message, text, parts):
@@ -120,7 +127,7 @@ def test_every_setting_is_described():
     for name, model in {"Settings": schema, **schema["$defs"]}.items():
         for key, value in model.get("properties", {}).items():
             assert value.get("description"), f"{name}.{key}"
-    assert json.dumps(schema)
+    assert json.loads((Path(__file__).parents[2] / "docs" / "schema" / "serve.json").read_text()) == schema
 
 
 def test_they_cannot_be_changed(load):

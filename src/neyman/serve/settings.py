@@ -19,6 +19,9 @@ from neyman.serve.storage.uri import ObjectURI, Places, is_bucket, is_prefix
 
 _SQLITE = "sqlite:///"
 
+Seconds = Annotated[float, Field(gt=0, le=1e8)]
+"""Three years are as good as for ever, and no clock of the system stumbles over them."""
+
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -102,8 +105,8 @@ class S3Storage(Config):
     access_key_env: str = Field(default="AWS_ACCESS_KEY_ID", min_length=1)
     secret_key_env: str = Field(default="AWS_SECRET_ACCESS_KEY", min_length=1)
     path_style: bool = True
-    connect_seconds: float = Field(default=3.0, gt=0)
-    request_seconds: float = Field(default=20.0, gt=0)
+    connect_seconds: Seconds = 3.0
+    request_seconds: Seconds = 20.0
     retries: int = Field(default=5, ge=0, le=100)
 
 
@@ -130,7 +133,7 @@ class Triton(Config):
 
     kind: Literal["triton"] = "triton"
     url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")
-    timeout_seconds: float = Field(default=10.0, gt=0)
+    timeout_seconds: Seconds = 10.0
 
 
 class Cache(Config):
@@ -146,7 +149,7 @@ class Cache(Config):
     kind: Literal["memory", "redis", "none"] = "memory"
     events: int = Field(default=100_000, ge=1)
     url: str | None = Field(default=None, pattern=r"^(redis|rediss|unix)://", repr=False)
-    ttl_seconds: float = Field(default=3600.0, gt=0)
+    ttl_seconds: Seconds = 3600.0
 
     @model_validator(mode="after")
     def _redis_has_an_address(self) -> Cache:
@@ -168,7 +171,7 @@ class Archive(Config):
     enabled: bool = False
     place: Place = Place(bucket="archive")
     rows_per_file: int = Field(default=100_000, ge=1)
-    seconds: float = Field(default=60.0, gt=0)
+    seconds: Seconds = 60.0
 
 
 class Limits(Config):
@@ -186,8 +189,8 @@ class Limits(Config):
 
     body_bytes: int = Field(default=8 * 2**20, ge=1024)
     rows: int = Field(default=10_000, ge=1)
-    requests_per_second: float = Field(default=500.0, gt=0)
-    burst: int = Field(default=1000, ge=1)
+    requests_per_second: float = Field(default=500.0, ge=1e-4)
+    burst: int = Field(default=1000, ge=1, le=10**9)
     batch_rows: int = Field(default=100_000_000, ge=1)
     row_group_rows: int = Field(default=2**21, ge=1)
     row_group_bytes: int = Field(default=2**30, ge=1024)
@@ -218,9 +221,9 @@ class JobSettings(Config):
     """
 
     workers: int = Field(default=1, ge=0, le=256)
-    lease_seconds: float = Field(default=30.0, gt=0)
-    heartbeat_seconds: float = Field(default=5.0, gt=0)
-    poll_seconds: float = Field(default=0.5, gt=0)
+    lease_seconds: Seconds = 30.0
+    heartbeat_seconds: Seconds = 5.0
+    poll_seconds: Seconds = 0.5
     max_attempts: int = Field(default=5, ge=1)
     part_rows: int = Field(default=250_000, ge=1)
 
@@ -254,7 +257,7 @@ class Settings(Config):
         jobs: How files are scored.
     """
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", pattern=r"^[A-Za-z0-9.:_%-]+$")  # empty would be every address there is
     port: int = Field(default=8800, ge=0, le=65535)
     models: dict[ModelName, Path] = Field(min_length=1)
     default_model: str | None = None
