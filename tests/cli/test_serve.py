@@ -283,9 +283,53 @@ def test_a_database_that_is_away_or_no_database(neyman, refused, place):
     assert len(done.err.splitlines()) <= 5
     (place / "serve.yaml").write_text(text)
     (place / "serve.sqlite").write_bytes(np.random.default_rng(1).bytes(5000))
-    done = neyman("serve", "--check", "--settings", place / "serve.yaml")
-    assert done.code == 1
-    assert "file is not a database" in done.err
+    stopped(neyman("serve", "--check", "--settings", place / "serve.yaml"), "file is not a database")
+
+
+def stopped(done, *parts):
+    """Refused, after the models were told."""
+    assert done.code == 2, done
+    assert len(done.err.splitlines()) <= 5
+    for part in parts:
+        assert part in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("sqlite:///folder", ["folder", "a folder"]),
+        ("sqlite:////proc/x.sqlite", ["/proc/x.sqlite", "unable to open"]),
+        ("sqlite:///serve.sqlite?mode=ro", ["no address of a database"]),
+        ("postgresql://eve:geheim@127.0.0.1:port/x", ["no address of a database"]),
+        ("postgresql://eve:gehe@im@127.0.0.1:1/x", ["no address of a database", "%40"]),
+        ("postgresql://eve:geheim@127.0.0.1:1/x?geheimnis=1", ["geheimnis"]),
+    ],
+)
+def test_databases_that_cannot_be(neyman, place, url, parts):
+    (place / "folder").mkdir()
+    text = (place / "serve.yaml").read_text()
+    (place / "serve.yaml").write_text(text.replace("sqlite:///serve.sqlite", url))
+    before = sorted(place.rglob("*"))
+    for command in (["serve", "--check"], ["serve", "keys", "list"], ["serve", "worker"]):
+        done = neyman(*command, "--settings", place / "serve.yaml")
+        stopped(done, *parts)
+        assert not {"geheim@", "gehe@", "im@"} & set(re.findall(r"\w+@", done.err))
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_service_without_the_keys_of_its_storage_does_not_start(neyman, place, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    text = (place / "serve.yaml").read_text()
+    (place / "serve.yaml").write_text(text.replace("{kind: local, root: storage}", "{kind: s3}"))
+    for command in (["serve"], ["serve", "--check"], ["serve", "worker"]):
+        stopped(neyman(*command, "--settings", place / "serve.yaml"), "AWS_ACCESS_KEY_ID is not set")
+    assert not (place / "storage").exists()
+
+
+def test_openapi_makes_no_database(neyman, place):
+    before = sorted(place.rglob("*"))
+    assert json.loads(neyman("serve", "schema", "openapi", "--settings", place / "serve.yaml").out)["paths"]
+    assert sorted(place.rglob("*")) == before
 
 
 def test_openapi_of_nothing(neyman, refused):

@@ -82,7 +82,12 @@ def test_a_redis_that_is_away_knows_nothing_and_comes_back(redis, monkeypatch):
     assert cache.get([b"b" * 16]) == [2.0]
 
 
-def test_an_address_that_is_none(message):
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1", "redis://:geheim/x@h:6379/0", "redis://h:6379/0?geheim=1", "redis://h:99999/0?db=geheim"],
+)
+def test_an_address_that_is_none(url, message):
     with pytest.raises(ConfigError) as error:
-        RedisLink("http://127.0.0.1")
+        RedisLink(url)
     message(error, "cache.url", "no address of a Redis")
+    assert "geheim" not in str(error.value)

@@ -52,6 +52,13 @@ def test_a_model_that_is_none_frees_the_port(settings, tmp_path):
         assert again.getsockname()[1] == port
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "x" * 70, "a..b"])
+def test_a_host_that_is_not_this_computer(settings, host, message):
+    with pytest.raises(ConfigError) as error:
+        listening(settings.model_copy(update={"host": host}))
+    message(error, host, "cannot listen", "an address of this computer")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_urls(settings, host):
     try:

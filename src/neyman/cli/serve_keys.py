@@ -13,8 +13,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from neyman.cli.serve_settings import database
-from neyman.core.errors import NeymanError
-from neyman.serve.database import connect, upgrade
+from neyman.core.errors import InputError, NeymanError
+from neyman.serve.database import away, connect, upgrade
 from neyman.serve.keys import SCOPES, Keys
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def opened(url: str) -> Iterator[Keys]:
     """The keys in a database, whose tables are made if they are not there.
 
     Raises:
-        InputError: If it is no address of a database.
+        InputError: If it is no address of a database, or there is something else.
         NeymanError: If the database does not answer.
     """
     engine = connect(url)
@@ -34,11 +34,14 @@ def opened(url: str) -> Iterator[Keys]:
         upgrade(engine)
         yield Keys(engine)
     except SQLAlchemyError as error:
-        raise NeymanError(
-            f"does not answer: {' '.join(str(getattr(error, 'orig', error)).split())[:150]}",
-            where=make_url(url).render_as_string(hide_password=True),
-            hint="whether it is started, and this user may use it",
-        ) from error
+        reason = " ".join(str(getattr(error, "orig", error)).split())[:150]
+        where = make_url(url).render_as_string(hide_password=True)
+        if engine.dialect.name == "sqlite" or not away(error):
+            raise InputError(
+                f"cannot be used: {reason}", where=where, expected="a database of neyman, or none"
+            ) from error
+        hint = "whether it is started, and this user may use it"
+        raise NeymanError(f"does not answer: {reason}", where=where, hint=hint) from error
     finally:
         engine.dispose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from neyman.core.errors import ConfigError, NeymanError
 from neyman.core.files import make_folder
 from neyman.serve.keys import Scope
 from neyman.serve.settings import LocalStorage, Place, Settings
+from neyman.serve.storage.opening import open_storage
 from neyman.serve.storage.uri import ObjectURI
 
 FIRST_SCOPES: tuple[Scope, ...] = ("score", "batch")
@@ -34,6 +34,7 @@ def serve_step(settings: Settings, *, first_key: bool) -> None:
     with until_stopped(), listening(settings) as listener:  # from here on SIGTERM is no death
         for line in check_models(settings):
             typer.echo(line)
+        open_storage(settings.storage)  # before anything is made: its keys may be missing
         make_places(settings)
         url = url_of(listener)
         typer.echo("\n".join(_key_lines(settings, url, first_key=first_key)))
@@ -100,8 +101,6 @@ def check_lines(settings: Settings) -> Iterator[str]:
 
 def _check_storage(settings: Settings) -> str:
     """Look into each place to read, and write to that of results."""
-    from neyman.serve.storage.opening import open_storage
-
     storage = open_storage(settings.storage)
     for place in settings.read:
         storage.exists(_probe(place))
@@ -136,6 +135,7 @@ def worker_step(settings: Settings, jobs: int) -> None:
 
     for line in check_models(settings):
         typer.echo(line)
+    open_storage(settings.storage)
     with opened(settings.database):
         pass
     with until_stopped(), Workers(settings, jobs):
@@ -156,12 +156,12 @@ def openapi_text(path: Path | None) -> str:
         ConfigError: Without settings, or for some that do not fit.
     """
     from neyman.serve.api.openapi import document
-    from neyman.serve.api.parts import Parts
+    from neyman.serve.backend import backends
 
     if path is None:
         raise ConfigError("no --settings", where="neyman serve schema openapi", expected="the settings of a service")
-    with contextlib.closing(Parts(Settings.load(path))) as parts:
-        return json.dumps(json.loads(document(parts)), indent=2, ensure_ascii=False)
+    settings = Settings.load(path)
+    return json.dumps(json.loads(document(settings, backends(settings))), indent=2, ensure_ascii=False)
 
 
 def triton_step(settings: Settings, out: Path) -> str:

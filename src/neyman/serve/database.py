@@ -55,21 +55,34 @@ def connect(url: str) -> Engine:
     """
     try:
         address = make_url(url)
-    except exc.ArgumentError:
-        raise ConfigError("no address of a database", where="database", expected="sqlite:///FILE") from None
+    except (exc.ArgumentError, ValueError):  # of a port that is none
+        raise _no_address() from None
     kind = address.get_backend_name()
     if kind == "sqlite" and address.database not in (None, "", ":memory:"):
+        if address.query:  # SQLAlchemy would ignore it
+            raise _no_address()
+        if Path(str(address.database)).is_dir():
+            raise ConfigError("a folder", where=f"database: {address.database}", expected="sqlite:///FILE")
         make_folder(Path(str(address.database)).parent)
         engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if kind == "postgresql":
+        if "@" in (address.host or ""):  # of a password: what is behind it would be told as a host
+            raise _no_address("%40 for an @ in a password")
         address = address.set(drivername="postgresql+psycopg")
         return create_engine(address, pool_pre_ping=True, connect_args={"connect_timeout": 5})
     raise ConfigError(
         f"a database of kind '{kind}'"[:80], where="database", expected="sqlite:///FILE or postgresql://USER@HOST/NAME"
     )
+
+
+def _no_address(hint: str = "") -> ConfigError:
+    return ConfigError(
+        "no address of a database", where="database",
+        expected="sqlite:///FILE or postgresql://USER@HOST:PORT/NAME", hint=hint,
+    )  # fmt: skip
 
 
 def reading(engine: Engine) -> contextlib.AbstractContextManager[Connection]:

@@ -36,8 +36,13 @@ class RedisLink:
         options = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS, "retry": None}
         try:
             self._client: Any = redis.Redis.from_url(url, **options)
-        except ValueError as error:
-            raise ConfigError(f"no address of a Redis: {error}"[:120], where="cache.url") from None
+            pool = self._client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # looks at the options in the address, and connects nothing
+        except (ValueError, TypeError):  # their words would show parts of a password
+            raise ConfigError(
+                "no address of a Redis", where="cache.url", expected="redis://:PASSWORD@HOST:PORT/NUMBER",
+                hint="%2F, %40, %3A in a password for /, @, :",
+            ) from None  # fmt: skip
         self._errors = (redis.RedisError, OSError)
         self._not_before = 0.0
         self.failures = 0

@@ -28,9 +28,10 @@ def listening(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: of names that no host can have
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise ConfigError(
-            f"cannot listen on port {settings.port}: {error.strerror or error}"[:200],
+            f"cannot listen on port {settings.port}: {reason}"[:200],
             where=f"{settings.host}:{settings.port}",
             expected="a free port of an address of this computer",
             hint="--port 0 takes any that is free",

@@ -58,7 +58,7 @@ class App:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        text = document(parts)
+        text = document(parts.settings, {name: model.backend for name, model in parts.models.items()})
 
         async def openapi(_call: Call) -> Answer:
             return Answer(text)

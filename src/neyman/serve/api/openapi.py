@@ -18,8 +18,9 @@ from neyman.serve.api import messages
 from neyman.serve.api.batch import MOST_LISTED
 from neyman.serve.api.errors import title
 from neyman.serve.api.messages import FLOAT32_MAX
-from neyman.serve.api.parts import Parts
+from neyman.serve.backend import Backend
 from neyman.serve.jobs import MAX_IDEMPOTENCY_KEY
+from neyman.serve.settings import Settings
 
 Schema = dict[str, Any]
 
@@ -43,13 +44,18 @@ _BODY = (400, 408, 413, 415, 422)  # what can be wrong with a body
 _KEY = (401, 403, 429, 503)  # and with who asks, or with the parts behind
 
 
-def document(parts: Parts) -> bytes:
-    """The document as JSON, version 3.1."""
+def document(settings: Settings, models: Mapping[str, Backend]) -> bytes:
+    """The document as JSON, version 3.1.
+
+    Args:
+        settings: Of the service.
+        models: Its models by name.
+    """
     _, components = msgspec.json.schema_components(_MESSAGES, ref_template="#/components/schemas/{name}")
     for message in messages.__dict__.values():
         if isinstance(message, type) and message.__name__ in components:
             _describe(components[message.__name__], message)
-    _narrow(components, parts)
+    _narrow(components, settings, models)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -148,18 +154,18 @@ def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _narrow(components: Mapping[str, Schema], parts: Parts) -> None:
+def _narrow(components: Mapping[str, Schema], settings: Settings, models: Mapping[str, Backend]) -> None:
     """What a schema cannot say in general, and this server knows."""
-    widths = {len(model.backend.names) for model in parts.models.values()}
+    widths = {len(model.names) for model in models.values()}
     number = {"type": "number", "minimum": -FLOAT32_MAX, "maximum": FLOAT32_MAX}
     event = {"type": "array", "items": number, "minItems": min(widths), "maxItems": max(widths)}
-    events = {"type": "array", "items": event, "minItems": 1, "maxItems": parts.settings.limits.rows}
+    events = {"type": "array", "items": event, "minItems": 1, "maxItems": settings.limits.rows}
     for name, key, schema in (("ScoreRequest", "events", events), ("ExplainRequest", "event", event)):
         components[name]["properties"][key].update(schema)
     components["BatchRequest"]["properties"]["events_file"]["pattern"] = _ADDRESS
     for name in ("ScoreRequest", "ExplainRequest", "BatchRequest"):
-        components[name]["properties"]["model"]["enum"] = list(parts.models)
-        if parts.settings.model_name(None) is None:
+        components[name]["properties"]["model"]["enum"] = list(models)
+        if settings.model_name(None) is None:
             components[name]["required"].append("model")
 
 
