@@ -49,7 +49,8 @@ def test_dimuons_are_what_a_trigger_has():
     assert not np.array_equal(x, dimuons(5000, seed=2))
 
 
-def test_every_line_is_answered(artefact, tmp_path, capsys):
+def test_every_line_is_answered(artefact, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # which is no reason not to reach this computer
     demo_step(tmp_path / "demo", model=artefact, once=True)
     out = capsys.readouterr().out
     lines = re.findall(r"^\$ (.*)\n(.*)$", out, re.MULTILINE)
@@ -85,6 +86,12 @@ def test_without_curl(artefact, tmp_path, monkeypatch, message):
         demo_step(tmp_path / "demo", model=artefact, once=True)
     message(error, "curl is not installed")
     assert not (tmp_path / "demo").exists()
+
+
+def test_of_a_model_that_is_none(tmp_path):
+    with pytest.raises(InputError):
+        demo_step(tmp_path / "demo", model=tmp_path / "nothing", once=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

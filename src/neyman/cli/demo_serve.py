@@ -18,7 +18,7 @@ from neyman.cli.serve_keys import opened
 from neyman.cli.serve_steps import FIRST_SCOPES
 from neyman.core.artefacts import load_artefact
 from neyman.core.errors import InputError
-from neyman.core.files import make_folder, replacing, write_text
+from neyman.core.files import replacing, write_text
 from neyman.serve.service import running, until_stopped
 from neyman.serve.settings import Settings
 from neyman.serve.storage.uri import parse_uri
@@ -40,7 +40,6 @@ def demo_step(folder: Path, *, model: Path | None, once: bool) -> None:
     """
     if shutil.which("curl") is None:
         raise InputError("curl is not installed", where="neyman demo serve", expected="a curl on the PATH")
-    make_folder(folder)
     path = _trained(folder) if model is None else model
     scorer = Scorer.open(path)
     x = _events(path, ours=model is None)
