@@ -217,7 +217,7 @@ def test_the_document_has_every_route_and_no_other(service):
     assert described == routes | {("/openapi.json", "GET")}
     for path, methods in ROUTES.items():
         for method, endpoint in methods.items():
-            assert bool(document["paths"][path][method.lower()]["security"]) == (endpoint.scope is not None)
+            assert bool(document["paths"][path][method.lower()]["security"]) == bool(endpoint.scopes)
     schemas = document["components"]["schemas"]
     for name, schema in schemas.items():
         assert schema["description"], name

@@ -1,5 +1,6 @@
 """Who may ask for what, and how often."""
 
+import threading
 import time
 
 import pytest
@@ -45,9 +46,21 @@ def test_without_a_good_key_there_is_no_answer(method, path, scope, service):
 @pytest.mark.parametrize(("method", "path", "scope"), NEED)
 def test_a_key_is_for_what_it_was_made_for(method, path, scope, service):
     good, _ = service.new_key(scope)
-    bad, _ = service.new_key(*({"score", "batch", "admin"} - {scope}))
+    others = {"score"} if path.startswith("/api/v1/score/batch") else {"batch", "admin"}
+    bad, _ = service.new_key(*others)
     assert service.http.request(method, path, json=EVENT, headers=service.as_key(good)).status_code not in (401, 403)
     is_problem(service.http.request(method, path, json=EVENT, headers=service.as_key(bad)), 403, f"not for '{scope}'")
+
+
+def test_an_admin_looks_after_jobs_and_submits_none(service):
+    headers = service.as_key(service.new_key("admin")[0])
+    taken = service.http.post("/api/v1/score/batch", json={"events_file": "s3://events/a.parquet"}).json()["job_id"]
+    listed = service.http.get("/api/v1/score/batch", headers=headers).json()["jobs"]
+    assert taken in [job["job_id"] for job in listed]
+    found = service.http.delete(f"/api/v1/score/batch/{taken}", headers=headers)
+    assert found.json()["status"] == "cancelled"
+    for path in ("/api/v1/score/batch", "/api/v1/score"):
+        is_problem(service.http.post(path, json=EVENT, headers=headers), 403)
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/openapi.json"])
@@ -112,3 +125,18 @@ def test_a_database_that_is_away_is_503_and_no_open_door(artefact, tmp_path):
         hidden.rename(tmp_path / "serve.sqlite")
         assert service.http.get("/ready").status_code == 200
         assert service.http.post("/api/v1/score", json=EVENT).status_code == 200
+
+
+def test_a_database_that_is_frozen_keeps_nobody_waiting(service, monkeypatch):
+    monkeypatch.setattr("neyman.serve.api.parts.PATIENCE", 0.2)
+    frozen = threading.Event()
+    monkeypatch.setattr(type(service.parts.keys), "_look_up", lambda *_: frozen.wait(30))
+    try:
+        token = UNKNOWN.replace("000", "222")
+        for _ in range(10):  # more than there are threads that ask
+            answer = service.http.post("/api/v1/score", json=EVENT, headers=service.as_key(token))
+            is_problem(answer, 503, "does not answer")
+            assert answer.headers["retry-after"] == "1"
+        assert service.http.get("/health").status_code == 200
+    finally:
+        frozen.set()

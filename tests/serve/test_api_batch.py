@@ -113,6 +113,13 @@ def test_jobs_of_others_are_not_there(service):
     assert service.http.delete(f"{PATH}/{job}", headers=admin).json()["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("job", ["%00", "a%00b", "%ff", "x" * 500, "{job_id}", "0" * 31 + "G", "0" * 31 + "%0a"])
+def test_what_is_no_job_id(job, artefact, tmp_path, database):
+    with live(settings_for(artefact, tmp_path, database=database)) as service:
+        for method in ("GET", "DELETE"):
+            is_problem(service.http.request(method, f"{PATH}/{job}"), 404, "no such job")
+
+
 def test_a_cancelled_job_stays_cancelled(service):
     job = submit(service).json()["job_id"]
     first = service.http.delete(f"{PATH}/{job}").json()

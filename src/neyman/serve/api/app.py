@@ -31,20 +31,20 @@ log = logging.getLogger(__name__)
 _ELSEWHERE = "other"  # in metrics: paths that there are not
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
-    "/api/v1/score": {"POST": Endpoint("score", "score", score.score)},
-    "/api/v1/explain": {"POST": Endpoint("explain", "score", explain.explain)},
-    "/api/v1/models": {"GET": Endpoint("models", "score", models.models)},
+    "/api/v1/score": {"POST": Endpoint("score", ("score",), score.score)},
+    "/api/v1/explain": {"POST": Endpoint("explain", ("score",), explain.explain)},
+    "/api/v1/models": {"GET": Endpoint("models", ("score",), models.models)},
     "/api/v1/score/batch": {
-        "POST": Endpoint("submit", "batch", batch.submit),
-        "GET": Endpoint("jobs", "batch", batch.listing),
+        "POST": Endpoint("submit", ("batch",), batch.submit),
+        "GET": Endpoint("jobs", ("batch", "admin"), batch.listing),
     },
     "/api/v1/score/batch/{job_id}": {
-        "GET": Endpoint("job", "batch", batch.look),
-        "DELETE": Endpoint("cancel", "batch", batch.cancel),
+        "GET": Endpoint("job", ("batch", "admin"), batch.look),
+        "DELETE": Endpoint("cancel", ("batch", "admin"), batch.cancel),
     },
-    "/health": {"GET": Endpoint("health", None, health.health)},
-    "/ready": {"GET": Endpoint("ready", None, health.ready)},
-    "/metrics": {"GET": Endpoint("metrics", None, health.metrics)},
+    "/health": {"GET": Endpoint("health", (), health.health)},
+    "/ready": {"GET": Endpoint("ready", (), health.ready)},
+    "/metrics": {"GET": Endpoint("metrics", (), health.metrics)},
 }
 """What answers which method of which path; a path that ends in braces takes any last part."""
 
@@ -63,8 +63,9 @@ class App:
         async def openapi(_call: Call) -> Answer:
             return Answer(text)
 
-        self._routes = {**ROUTES, "/openapi.json": {"GET": Endpoint("openapi", None, openapi)}}
-        self._below = {path.rpartition("/")[0]: methods for path, methods in self._routes.items() if path.endswith("}")}
+        routes = {**ROUTES, "/openapi.json": {"GET": Endpoint("openapi", (), openapi)}}
+        self._routes = {path: methods for path, methods in routes.items() if not path.endswith("}")}
+        self._below = {path.rpartition("/")[0]: methods for path, methods in routes.items() if path.endswith("}")}
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request, or follow the life of the server."""
@@ -89,7 +90,7 @@ class App:
         self, endpoint: Endpoint, argument: str, scope: MutableMapping[str, Any], receive: Receive
     ) -> Answer:
         headers = dict(scope["headers"])
-        key = NOBODY if endpoint.scope is None else await admitted(self.parts, headers, endpoint.scope)
+        key = await admitted(self.parts, headers, endpoint.scopes) if endpoint.scopes else NOBODY
         return await endpoint.handle(Call(self.parts, headers, receive, key, argument, scope["query_string"]))
 
     def _find(self, method: str, path: str) -> tuple[Endpoint, str]:
@@ -98,7 +99,7 @@ class App:
         if methods is None:
             above, _, argument = path.rpartition("/")
             methods = self._below.get(above) if argument else None
-        if methods is None or argument.startswith("{"):
+        if methods is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, "nothing is here; see /openapi.json")
         endpoint = methods.get("GET" if method == "HEAD" else method)
         if endpoint is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from neyman.serve.api.bodies import Headers
@@ -14,8 +15,8 @@ NOBODY = Key("", "", frozenset(), 0.0, None)
 """Who asks where no key is needed."""
 
 
-async def admitted(parts: Parts, headers: Headers, scope: Scope) -> Key:
-    """The key of a request.
+async def admitted(parts: Parts, headers: Headers, scopes: Sequence[Scope]) -> Key:
+    """The key of a request, which must be good for one of these scopes.
 
     Raises:
         ProblemError: 401 without a good key, 403 if it is not for this, 429 if it asks too often.
@@ -25,8 +26,8 @@ async def admitted(parts: Parts, headers: Headers, scope: Scope) -> Key:
     key = keys.verify(token) if keys.remembers(token) else await parts.ask(keys.verify, token)
     if key is None:
         raise _unknown("no such key, or it was revoked")
-    if scope not in key.scopes:
-        raise ProblemError(HTTPStatus.FORBIDDEN, f"this key is not for '{scope}'")
+    if key.scopes.isdisjoint(scopes):
+        raise ProblemError(HTTPStatus.FORBIDDEN, f"this key is not for '{scopes[0]}'")
     wait = await parts.ask(limiter.take, key.id) if limiter.remote else limiter.take(key.id)
     if wait > 0:
         seconds = str(math.ceil(wait)).encode()

@@ -26,6 +26,7 @@ MOST_LISTED = 1000
 _LISTED = 100
 _decoder = msgspec.json.Decoder(BatchRequest)
 _PRINTABLE = re.compile(rb"[!-~]+")
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
 async def submit(call: Call) -> Answer:
@@ -61,21 +62,24 @@ async def cancel(call: Call) -> Answer:
 
 
 async def listing(call: Call) -> Answer:
-    """The caller's jobs, the newest first.
+    """The caller's jobs, of an admin everybody's, the newest first.
 
     Raises:
         ProblemError: 422 for a limit that is no number of jobs.
     """
-    jobs = await call.parts.ask(call.parts.jobs.list, call.key.id, _limit(call))
+    jobs = await call.parts.ask(call.parts.jobs.list, _owner(call), _limit(call))
     return Answer(msgspec.json.encode(JobsReply([_reply(job) for job in jobs])))
 
 
 async def _told(call: Call, of: Callable[[str, str | None], Job]) -> Answer:
     """A job that the caller may see, after something was done with it."""
+    nothing = ProblemError(HTTPStatus.NOT_FOUND, "no such job; expected: the job_id of one of your jobs")
+    if not _JOB_ID.fullmatch(call.argument):  # a database might not even take it: PostgreSQL has no NUL
+        raise nothing
     try:
         job = await call.parts.ask(of, call.argument, _owner(call))
-    except NoSuchJobError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"{error.found}; expected: {error.expected}") from None
+    except NoSuchJobError:
+        raise nothing from None
     return Answer(msgspec.json.encode(_reply(job)))
 
 

@@ -61,10 +61,10 @@ class Endpoint:
 
     Attributes:
         name: As metrics call it.
-        scope: What a key must be good for; None if everybody may ask.
+        scopes: What a key must be good for, one of these; none if everybody may ask.
         handle: Gives the answer.
     """
 
     name: str
-    scope: Scope | None
+    scopes: tuple[Scope, ...]
     handle: Callable[[Call], Awaitable[Answer]]

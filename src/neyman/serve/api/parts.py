@@ -36,6 +36,9 @@ from neyman.serve.storage.uri import Places
 MOST_WAITING = 64
 """Requests that wait for a thread; more are told to come back."""
 
+PATIENCE = 20.0
+"""Seconds that another part may take to answer: SQLite alone may wait for another writer for 15."""
+
 Arguments = TypeVarTuple("Arguments")
 Value = TypeVar("Value")
 
@@ -167,8 +170,19 @@ class Parts:
             self._waiting -= 1
 
     async def ask(self, question: Callable[[*Arguments], Value], *arguments: *Arguments) -> Value:
-        """Ask another part, the database before all, in a thread that scoring does not keep busy."""
-        return await asyncio.get_running_loop().run_in_executor(self._ask, question, *arguments)
+        """Ask another part, the database before all, in a thread that scoring does not keep busy.
+
+        Raises:
+            ProblemError: 503 if there is no answer in good time: a server that is frozen says neither yes nor no.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.get_running_loop().run_in_executor(self._ask, question, *arguments)
+        except TimeoutError:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "a part of the service does not answer",
+                headers=((b"retry-after", b"1"),),
+            ) from None  # fmt: skip
 
     def _cached(self, cache: Cache, model: Model, x: Float[np.ndarray, "n d"]) -> Scored:
         keys = event_keys(model.backend.digest, x)
