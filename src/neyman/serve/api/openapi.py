@@ -101,7 +101,7 @@ def _paths() -> Schema:
                 parameters=[idempotency],
                 status=202,
             ),
-            "get": _operation("The caller's jobs, of an admin everybody's, newest first", "JobsReply", (422,), parameters=[limit]),
+            "get": _operation("Jobs of the caller (admin: all), newest first", "JobsReply", (422,), parameters=[limit]),
         },
         "/api/v1/score/batch/{job_id}": {
             "get": _operation("How a job stands", "JobReply", (404,), parameters=[job]),
