@@ -313,6 +313,13 @@ def test_what_is_no_stream_of_events_is_refused(body, status, says, service):
     is_problem(post_arrow(service, body), status, says)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e39])
+def test_the_place_of_a_number_in_a_stream_is_told(value, service):
+    table = pa.table({name: [1.0, value if name == "charge" else 2.0] for name in NAMES})
+    found = is_problem(post_arrow(service, table), 422, f"'charge' is {value:g}")
+    assert found["where"] == "events[1][5]"
+
+
 @pytest.mark.parametrize("compression", ["zstd", "lz4"])
 def test_compressed_streams_are_never_unpacked(compression, service):
     bomb = as_stream(pa.table({name: np.zeros(10**5) for name in NAMES}), compression=compression)

@@ -18,6 +18,7 @@ from neyman.serve.storage.local import LocalFolder
 from neyman.serve.storage.protocol import StorageUnavailableError
 
 from .live import NAMES, live, settings_for
+from .servers import wait_for
 
 
 class Counts:
@@ -134,9 +135,11 @@ class Stuck:
 
     def __init__(self, root):
         self._storage, self.go, self.fails = LocalFolder(root), threading.Event(), False
+        self.begun = threading.Event()
 
     @contextlib.contextmanager
     def write(self, uri):
+        self.begun.set()
         self.go.wait(20)
         if self.fails:
             raise StorageUnavailableError("away")
@@ -163,6 +166,21 @@ def test_what_finds_no_room_is_counted(stuck, tmp_path):
     assert counts.written + counts.lost == 60
     archive.add("m", *events(2))
     assert counts.lost == 60 - module.ROOM * 10 + 2
+
+
+def test_what_is_being_written_takes_room(stuck):
+    archive, counts = make(stuck, rows_per_file=10)
+    archive.add("m", *events(10))
+    assert stuck.begun.wait(20)
+    for _ in range(module.ROOM):
+        archive.add("m", *events(10))
+    assert counts.lost == 10
+    stuck.go.set()
+    wait_for(lambda: counts.written == module.ROOM * 10)
+    wait_for(lambda: archive._rows == 0)
+    archive.add("m", *events(10))
+    archive.close()
+    assert (counts.written, counts.lost) == ((module.ROOM + 1) * 10, 10)
 
 
 def test_what_cannot_be_written_is_counted(stuck, tmp_path, caplog):
