@@ -207,3 +207,14 @@ def test_a_service_keeps_what_it_scored(artefact, tmp_path, background):
     assert table.column_names == ["scored_at", *NAMES, "score", "p_value", "flag"]
     np.testing.assert_array_equal(np.stack([table[name] for name in NAMES], axis=1), np.concatenate([x, x[:5]]))
     assert table["score"].to_pylist() == said["scores"] + again["scores"]
+
+
+def test_no_column_takes_the_place_of_another(tmp_path):
+    names = ("score", "score_", "flag")
+    archive, _ = make(LocalFolder(tmp_path), names=names)
+    x = np.array([[1.0, 2.0, 3.0]])
+    archive.add("m", x, JUDGE(np.array([0.5])))
+    archive.close()
+    (file,) = files(tmp_path)
+    (row,) = pq.read_table(file).drop(["scored_at", "p_value"]).to_pylist()
+    assert row == {"score__": 1.0, "score_": 2.0, "flag_": 3.0, "score": 0.5, "flag": False}

@@ -238,6 +238,32 @@ def test_parts_of_another_size_are_made_again(bench, background, artefact):
     right(bench.results(job), x, artefact)
 
 
+def test_a_storage_that_goes_away_between_open_and_read_is_no_fault_of_the_job(bench, background, monkeypatch):
+    bench.put(background(1000, 5))
+    bench.submit()
+    first = bench.held()
+    with pytest.raises(KilledError):
+        bench.run(first, killing(2, "part recorded"))
+    bench.table.give_back(first.claim)
+
+    class Broken:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def read(self):
+            raise OSError("When reading: AWS Error NETWORK_CONNECTION during GetObject operation")
+
+    opened = bench.storage.open_input
+    monkeypatch.setattr(
+        bench.storage, "open_input", lambda uri: Broken() if uri.key.endswith(".arrow") else opened(uri)
+    )
+    with pytest.raises(StorageUnavailableError):
+        bench.run(bench.held())
+
+
 def test_a_part_that_is_lost_at_the_end(bench, background):
     bench.put(background(300, 5))
     bench.submit()

@@ -51,6 +51,14 @@ def test_a_failed_write_leaves_what_was_there(storage, tmp_path):
     assert os.listdir(tmp_path / "storage/events/run3") == ["a.bin"]
 
 
+def test_a_name_that_no_file_can_have_is_none(storage):
+    put(storage, OBJECT)
+    for uri in (ObjectURI("events", "a" * 300), ObjectURI("events", "/".join(["a" * 200] * 5))):
+        for look in (storage.fingerprint, storage.open_input):
+            with pytest.raises(DataError, match="no such object"):  # a job that waited for it would wait for ever
+                look(uri)
+
+
 def test_fingerprints(storage, tmp_path):
     put(storage, OBJECT)
     first = storage.fingerprint(OBJECT)

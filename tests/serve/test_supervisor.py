@@ -1,6 +1,7 @@
 """Worker processes: replaced when they die, gone when their service is, whatever ended it."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -116,3 +117,21 @@ def test_a_worker_that_cannot_start_is_tried_again_but_not_at_once(settings, tmp
         until(lambda: "ended with code 1" in caplog.text)
         assert workers.pids == []
         assert "another starts in 2 s" in caplog.text
+
+
+def test_a_system_that_has_no_process_to_give_is_asked_again(settings, caplog, monkeypatch):
+    with Workers(settings, 1) as workers:
+        (first,) = workers.pids
+        popen, asked = subprocess.Popen, []
+
+        def refuse(*arguments, **options):
+            asked.append(time.monotonic())
+            if len(asked) == 1:
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            return popen(*arguments, **options)
+
+        monkeypatch.setattr("neyman.serve.supervisor.subprocess.Popen", refuse)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: workers.pids and workers.pids != [first])
+    assert len(asked) == 2
+    assert "a worker cannot be started" in caplog.text

@@ -146,9 +146,20 @@ def _table(batches: Sequence[_Batch], names: Sequence[str]) -> Any:  # noqa: ANN
     known = [each for each in flags if each is not None]  # all or none: the promise belongs to the model
     columns = {
         "scored_at": pa.array(times, pa.timestamp("us", tz="UTC")),
-        **{f"{name}_" if name in COLUMNS else name: pa.array(x[:, column]) for column, name in enumerate(names)},
+        **{name: pa.array(x[:, column]) for column, name in enumerate(_distinct(names))},
         "score": pa.array(np.concatenate([batch.scored.scores for batch in batches])),
         "p_value": pa.array(np.concatenate([batch.scored.p_values for batch in batches])),
         "flag": pa.array(np.concatenate(known)) if known else pa.nulls(len(x), pa.bool_()),
     }
     return pa.table(columns)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of the columns of an event that are none of ours, nor of each other."""
+    found: list[str] = []
+    for name in names:
+        free = name
+        while free in COLUMNS or (free != name and free in names) or free in found:
+            free += "_"
+        found.append(free)
+    return found

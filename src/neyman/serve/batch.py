@@ -18,7 +18,7 @@ from neyman.serve.events_file import EventsFile, Span
 from neyman.serve.holding import Held
 from neyman.serve.score_tables import decode_part, encode_part, results_writer
 from neyman.serve.settings import Settings
-from neyman.serve.storage.protocol import Storage, StorageUnavailableError
+from neyman.serve.storage.protocol import Storage, StorageUnavailableError, storage_errors
 from neyman.serve.storage.uri import ObjectURI, parse_uri
 
 Trace = Callable[[str], None]
@@ -125,7 +125,8 @@ class Batch:
     def _content(self, part: Part) -> bytes | None:
         """What is in a part; None if it is not what was written."""
         try:
-            with self._storage.open_input(parse_uri(part.key)) as stream:
+            uri = parse_uri(part.key)
+            with storage_errors(uri), self._storage.open_input(uri) as stream:
                 content = bytes(stream.read())
         except DataError:
             return None

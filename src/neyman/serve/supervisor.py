@@ -73,7 +73,10 @@ class Workers:
     def _watch(self) -> None:
         while not self._leaving.wait(_LOOK):
             for worker in self._workers:
-                worker.replace_if_dead()
+                try:
+                    worker.replace_if_dead()
+                except OSError as error:  # no memory or no process just now: there may be later
+                    log.warning("a worker cannot be started: %s", error.strerror)
 
 
 class _Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,6 +63,8 @@ def storage_errors(uri: ObjectURI) -> Iterator[None]:
     except PermissionError as error:
         raise DataError("this service may not use it", where=str(uri)) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # S3 takes longer names than folders do; no wait makes them shorter
+            raise DataError("no such object", where=str(uri)) from None
         text = str(error)
         if "ACCESS_DENIED" in text or "HTTP status 403" in text:
             raise DataError("this service may not use it", where=str(uri)) from error
