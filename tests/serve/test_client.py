@@ -202,6 +202,67 @@ def test_scores_of_two_models_are_not_mixed(wire, artefact, tmp_path, background
         np.testing.assert_allclose(whole.scores, model.backend.scores(x), rtol=1e-5)
 
 
+def models(*columns, digest="0" * 64):
+    about = {
+        "name": "m", "digest": digest, "score": "energy", "default": True, "columns": columns,
+        "flags": {"fpr": 0.1, "delta": 0.1, "threshold": 1.0}, "calibration_events": 9,
+    }  # fmt: skip
+    return httpx.Response(200, json={"models": [about], "limits": {"rows": 10, "body_bytes": 9999}})
+
+
+def scored(digest):
+    about = {"name": "m", "digest": digest, "score": "energy"}
+    more = {"score": 1.0, "p_value": 0.5, "feature_attribution": {"a": 0.0, "b": 0.0}}
+    return httpx.Response(200, json={"scores": [1.0], "flags": [False], "p_values": [0.5], "model": about} | more)
+
+
+@pytest.mark.parametrize("asks", ["score", "explain"])
+def test_numbers_are_not_taken_for_those_of_other_columns(asks, message):
+    """Another model came after its columns had been asked for; JSON says nothing of columns."""
+
+    def ask(client):
+        x = np.array([[1.0, 2.0]])
+        return client.explain(x[0]) if asks == "explain" else client.score(x, wire="json")
+
+    transport, _ = answering(models("a", "b"), scored("1" * 64), models("b", "a", digest="1" * 64), scored("1" * 64))
+    with Client("http://there", "key", transport=transport) as client:
+        with pytest.raises(NeymanError) as error:
+            ask(client)
+        message(error, "changed its model meanwhile, and its columns")
+        assert ask(client).model.digest == "1" * 64
+    transport, seen = answering(models("a", "b"), scored("1" * 64), models("a", "b", digest="1" * 64))
+    with Client("http://there", "key", transport=transport) as client:
+        assert ask(client).model.digest == "1" * 64  # the same columns: nothing was mixed up
+    assert len(seen) == 3
+
+
+def test_a_model_of_another_width_is_noticed():
+    transport, _ = answering(models("a"), scored("0" * 64), models("a", "b", digest="1" * 64), scored("1" * 64))
+    with Client("http://there", "key", transport=transport) as client:
+        client.score(np.array([[1.0]]), wire="json")
+        assert client.score(np.array([[1.0, 2.0]]), wire="json").model.digest == "1" * 64
+
+
+def test_a_wait_lasts_as_long_as_it_was_asked_to(monkeypatch):
+    clock, looks = [0.0], []
+    monkeypatch.setattr("neyman.serve.client.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("neyman.serve.client.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    job = {
+        "job_id": "a1", "status": "queued", "progress": {"rows_done": 0, "rows_total": None, "fraction": 0.0},
+        "results_file": None, "error": None, "model": {"name": "m", "digest": "0"}, "submitted_at": "",
+        "finished_at": None,
+    }  # fmt: skip
+
+    def answer(_request):
+        looks.append(clock[0])
+        return httpx.Response(200, json=job)
+
+    with Client("http://there", "key", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(NeymanError, match=r"queued after 2\.5 s"):
+            client.wait("a1", timeout=2.5, poll=1.0)
+        assert looks == [0, 1, 2, 2.5]
+
+
 def test_patience_ends(naps, message):
     problem = {"type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": "too many requests"}
     transport, seen = answering(*[httpx.Response(429, json=problem) for _ in range(3)])
@@ -230,7 +291,20 @@ def test_an_answer_of_something_else(answer, message):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[", "there", "file:///etc/passwd", "http://a b", "", "http://there?x", "http://a:b@there"]
+    "url",
+    [
+        "http://[",
+        "there",
+        "file:///etc/passwd",
+        "http://a b",
+        "",
+        "http://there?x",
+        "http://a:b@there",
+        "http://there/a?b",
+        "http://there/a#b",
+        "http://999.1.1.1",
+        "http://[:]",
+    ],
 )
 def test_what_is_no_address(url, message):
     with pytest.raises(InputError) as error:
@@ -239,3 +313,35 @@ def test_what_is_no_address(url, message):
     with pytest.raises(InputError) as error:
         Client("http://there", "a key\n")
     message(error, "no key", "neyman serve keys create")
+    with pytest.raises(InputError) as error:
+        Client("http://there", "key", attempts=0)
+    message(error, "0 attempts", "one at least")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "xn--"])
+def test_a_name_that_no_host_can_have(host, message):
+    with pytest.raises(InputError) as error, Client(f"http://{host}", "key") as client:
+        client.models()
+    message(error, "no address of a service")
+
+
+@pytest.mark.parametrize("key", ["", "é", "a b", "a\nb: c"])
+def test_what_is_no_idempotency_key(key, message):
+    transport, seen = answering()
+    with Client("http://there", "key", transport=transport) as client, pytest.raises(InputError) as error:
+        client.submit("s3://events/a.parquet", idempotency_key=key)
+    message(error, "idempotency key", "printable ASCII")
+    assert seen == []
+
+
+def test_an_answer_that_cannot_be_unpacked(naps, message):
+    transport, seen = answering(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Packed()))
+    with Client("http://there", "key", transport=transport) as client, pytest.raises(NeymanError) as error:
+        client.models()
+    message(error, "out of reach")
+    assert len(seen) == 1
+
+
+class Packed(httpx.SyncByteStream):
+    def __iter__(self):
+        yield b"no gzip"

@@ -47,7 +47,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 _FEW = 16  # rows that JSON carries as quickly as Arrow
 _LONGEST_WAIT = 30.0  # seconds between two attempts, whatever the service asks for
 _BUSY = (429, 503)
-_ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!-~]*)?")
+_ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!$->@-~]*)?")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Client:
         transport: Of httpx; None for the network.
 
     Raises:
-        InputError: If one of the two cannot be what it should.
+        InputError: If one of them cannot be what it should.
     """
 
     def __init__(
@@ -91,11 +91,16 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         if not _ADDRESS.fullmatch(url):
-            raise InputError("no address of a service", where=repr(url)[:80], expected="e.g. http://127.0.0.1:8800")
+            raise _no_address(url)
         if not re.fullmatch(r"[!-~]+", key):
             raise InputError("no key", expected="what `neyman serve keys create` printed: ny_ID_SECRET")
         headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        if attempts < 1:
+            raise InputError(f"{attempts} attempts", expected="one at least")
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        except (httpx.InvalidURL, UnicodeError):
+            raise _no_address(url) from None
         self._attempts = attempts
         self._known: ModelsReply | None = None
 
@@ -134,15 +139,14 @@ class Client:
             InputError: If there is no such model, or the key is not good for it.
             NeymanError: If the service is out of reach.
         """
-        about, rows = self._model(model)
         x = np.asarray(x, dtype=np.float64)
+        about, rows = self._model(model, x.shape)
         require_features(x, about.columns)
         pieces = [x[at : at + rows] for at in range(0, len(x), rows)]
         found = [self._score(piece, about, wire) for piece in pieces]
         if len({each.model.digest for each in found}) > 1:
             raise NeymanError("the service changed its model meanwhile", hint="score the events again")
-        if found[0].model.digest != about.digest:
-            self._known = None
+        self._require_columns(about, found[0].model)
         flags = [each.flags for each in found if each.flags is not None]
         return Scores(
             np.concatenate([each.scores for each in found]),
@@ -164,11 +168,13 @@ class Client:
             DataError: As `score`.
             NeymanError: As `score`.
         """
-        about, _ = self._model(model)
         event = np.asarray(event, dtype=np.float64)
+        about, _ = self._model(model, event.shape)
         require_features(event[None], about.columns)
         body = msgspec.json.encode(ExplainRequest(event.tolist(), about.name))
-        return self._ask("POST", "/api/v1/explain", ExplainReply, content=body)
+        reply = self._ask("POST", "/api/v1/explain", ExplainReply, content=body)
+        self._require_columns(about, reply.model)
+        return reply
 
     def submit(self, events_file: str, model: str | None = None, *, idempotency_key: str | None = None) -> str:
         """Have a file scored in the background.
@@ -182,11 +188,17 @@ class Client:
             The id of the job.
 
         Raises:
-            InputError: If the service does not read that place, or the idempotency key came before with another file.
+            DataError: If the service does not read that place.
+            InputError: If the idempotency key is not printable ASCII without spaces, or came before with another file.
             NeymanError: As `score`.
         """
         body = msgspec.json.encode(BatchRequest(events_file, msgspec.UNSET if model is None else model))
-        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        if idempotency_key is None:
+            idempotency_key = secrets.token_hex(16)
+        if not re.fullmatch(r"[!-~]+", idempotency_key):
+            shown = repr(idempotency_key)[:80]
+            raise InputError(f"an idempotency key {shown}", expected="printable ASCII characters without spaces")
+        headers = {"Idempotency-Key": idempotency_key}
         return self._ask("POST", "/api/v1/score/batch", Submitted, content=body, headers=headers).job_id
 
     def job(self, job_id: str) -> JobReply:
@@ -231,16 +243,33 @@ class Client:
             job = self.job(job_id)
             if job.status in ("done", "failed", "cancelled"):
                 return job
-            if deadline is not None and time.monotonic() + poll > deadline:
+            left = poll if deadline is None else deadline - time.monotonic()
+            if left <= 0:
                 raise NeymanError(
                     f"the job is {job.status} after {timeout:g} s, {job.progress.fraction:.0%} done",
                     where=job_id,
                     hint="wait longer; it goes on meanwhile",
                 )
-            time.sleep(poll)
+            time.sleep(min(poll, left))
 
-    def _model(self, name: str | None) -> tuple[ModelReply, int]:
-        """A model, and how many of its events go into one request."""
+    def _model(self, name: str | None, shape: tuple[int, ...]) -> tuple[ModelReply, int]:
+        """A model for events of this shape, and how many go into one request."""
+        about, rows = self._look_up(name)
+        if shape[-1:] != (len(about.columns),):  # another may have taken its place
+            self._known = None
+            about, rows = self._look_up(name)
+        return about, rows
+
+    def _require_columns(self, about: ModelReply, found: ModelIdentity) -> None:
+        """JSON has numbers without names: where the model has changed, they may have been taken for others."""
+        if found.digest == about.digest:
+            return
+        self._known = None
+        if self._look_up(about.name)[0].columns != about.columns:
+            changed = "the service changed its model meanwhile, and its columns"
+            raise NeymanError(changed, hint="ask again, in the order of its columns")
+
+    def _look_up(self, name: str | None) -> tuple[ModelReply, int]:
         if self._known is None:
             self.models()
         assert self._known is not None  # noqa: S101 - for the type checker
@@ -282,7 +311,9 @@ class Client:
             wait = min(_LONGEST_WAIT, 0.1 * 2**attempt)
             try:
                 answer = self._http.request(method, path, **options)
-            except httpx.TransportError as error:
+            except UnicodeError:  # of a name that no host can have
+                raise _no_address(str(self._http.base_url)) from None
+            except httpx.RequestError as error:
                 if attempt == self._attempts or not isinstance(error, httpx.NetworkError | httpx.ProtocolError):
                     raise NeymanError(
                         f"the service is out of reach: {error or type(error).__name__}"[:200],
@@ -307,7 +338,11 @@ def _path(job_id: str) -> str:
 
 def _asked_wait(answer: httpx.Response, otherwise: float) -> float:
     text = answer.headers.get("retry-after", "")
-    return min(_LONGEST_WAIT, float(text)) if text.isdigit() else otherwise
+    return min(_LONGEST_WAIT, float(text)) if re.fullmatch(r"[0-9]{1,9}", text) else otherwise
+
+
+def _no_address(url: str) -> InputError:
+    return InputError("no address of a service", where=repr(url)[:80], expected="e.g. http://127.0.0.1:8800")
 
 
 def _error(answer: httpx.Response) -> NeymanError:
