@@ -116,15 +116,17 @@ def test_flags_keep_their_promise_or_are_null(scorer, background):
     assert len(scorer.calibration) == 1000
 
 
-def test_an_event_at_the_threshold_is_not_flagged(scorer, file, background, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("beside", "flagged"), [(None, 9), (-np.inf, 10), (np.inf, 9)])
+def test_an_event_at_the_threshold_is_not_flagged(beside, flagged, scorer, file, background, tmp_path, monkeypatch):
     """The p-value of the r-th largest calibration score is r/(n + 1), and above the promise."""
     x = background(400, 32)
     scores = scorer.score(x)
-    cut = float(np.sort(scores)[-10])
+    at = float(np.sort(scores)[-10])
+    cut = at if beside is None else float(np.nextafter(at, beside))
     monkeypatch.setattr(Scorer, "threshold", lambda *_: cut)
-    assert scorer.flags(scores, 0.01).sum() == 9
+    assert scorer.flags(scores, 0.01).sum() == flagged
     scorer.score_file(file(x), tmp_path / "scores.parquet", fpr=0.01)
-    assert sum(pq.read_table(tmp_path / "scores.parquet")["flag"].to_pylist()) == 9
+    assert sum(pq.read_table(tmp_path / "scores.parquet")["flag"].to_pylist()) == flagged
 
 
 def test_a_file_is_scored_by_the_names_of_its_columns(scorer, file, background, tmp_path):

@@ -27,6 +27,13 @@ def test_columns_get_what_the_model_says(service, artefact, background):
         assert found["model"] == {"name": "tiny", "digest": scorer.digest, "score": scorer.score_name}
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_no_explanation(value, service, background, monkeypatch):
+    backend, event = service.parts.models["tiny"].backend, background(1, 4)[0]
+    monkeypatch.setattr(type(backend), "attribution", lambda _self, x: np.full_like(x, value))
+    is_problem(service.http.post(PATH, json={"event": event.tolist()}), 422, "so far out")
+
+
 def test_the_column_that_was_moved_stands_out(service, background):
     event = np.median(background(1000, 4), axis=0)
     event[0] += 6

@@ -327,6 +327,28 @@ def test_compressed_streams_are_never_unpacked(compression, service):
     is_problem(post_arrow(service, bomb), 422, "compressed")
 
 
+def test_no_batch_of_a_stream_may_be_compressed(service):
+    """Each message says it for itself."""
+    table = pa.table({name: np.arange(400.0) for name in NAMES})
+
+    def messages(**options):
+        return [message.serialize() for message in pa.ipc.MessageReader.open_stream(as_stream(table, **options))]
+
+    (schema, plain), (_, bomb) = messages(), messages(compression="zstd")
+    end = b"\xff\xff\xff\xff\0\0\0\0"
+    assert post_arrow(service, b"".join([schema, plain, end])).status_code == 200
+    is_problem(post_arrow(service, b"".join([schema, plain, bomb, end])), 422, "compressed")
+
+
+def test_a_stream_that_says_more_rows_than_it_has(service):
+    """Else memory behind its end, which is somebody else's, would be scored."""
+    stream = as_stream(pa.table({name: np.full(173, 2.0) for name in NAMES}))
+    rows = (173).to_bytes(8, "little")
+    assert stream.count(rows) == 1 + len(NAMES)  # of the batch, and of each column
+    assert post_arrow(service, stream).status_code == 200
+    is_problem(post_arrow(service, stream.replace(rows, (450).to_bytes(8, "little"))), 400, "no Arrow IPC stream")
+
+
 def test_streams_with_any_byte_changed_are_answered(service):
     rng = np.random.default_rng(5)
     for _ in range(300):

@@ -19,6 +19,12 @@ def test_a_judge_says_what_conformal_says(rng):
     assert 0 < found.flags.sum() < 50
 
 
+def test_the_threshold_is_exact_and_not_flagged_itself(rng):
+    judge = Judge(rng.normal(size=1000), fpr=0.01, delta=0.05)
+    beside = [np.nextafter(judge.threshold, -np.inf), judge.threshold, np.nextafter(judge.threshold, np.inf)]
+    assert judge(np.array(beside)).flags.tolist() == [False, False, True]
+
+
 def test_too_few_calibration_events_promise_nothing(rng):
     judge = Judge(rng.normal(size=298), fpr=0.01, delta=0.05)
     assert judge.threshold is None
