@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from neyman.core.descriptions import describe
 from neyman.core.errors import ConfigError
 
 Location = tuple[int | str, ...]
 
 
-def _describe(schema: dict[str, Any], model: type[Any]) -> None:
-    """What the docstring says of each attribute goes to the attribute, where editors look for it."""
-    schema["description"] = inspect.cleandoc(model.__doc__ or "").partition("\n\nAttributes:")[0]
-    for each in reversed(model.__mro__):
-        _, _, attributes = inspect.cleandoc(each.__doc__ or "").partition("\n\nAttributes:\n")
-        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.*)*)", attributes, re.MULTILINE):
-            if name in schema.get("properties", {}):
-                schema["properties"][name]["description"] = " ".join(text.split())
-
-
 class Config(BaseModel):
     """Base of all configs: frozen, and a key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=_describe)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=describe)
 
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)

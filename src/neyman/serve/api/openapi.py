@@ -5,8 +5,6 @@ It knows the models that are served: how many columns an event has, which names 
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import msgspec
 
 from neyman._version import __version__
+from neyman.core.descriptions import describe
 from neyman.serve.api import messages
 from neyman.serve.api.batch import MOST_LISTED
 from neyman.serve.api.errors import title
@@ -54,7 +53,7 @@ def document(settings: Settings, models: Mapping[str, Backend]) -> bytes:
     _, components = msgspec.json.schema_components(_MESSAGES, ref_template="#/components/schemas/{name}")
     for message in messages.__dict__.values():
         if isinstance(message, type) and message.__name__ in components:
-            _describe(components[message.__name__], message)
+            describe(components[message.__name__], message)
     _narrow(components, settings, models)
     return msgspec.json.encode(
         {
@@ -167,11 +166,3 @@ def _narrow(components: Mapping[str, Schema], settings: Settings, models: Mappin
         components[name]["properties"]["model"]["enum"] = list(models)
         if settings.model_name(None) is None:
             components[name]["required"].append("model")
-
-
-def _describe(schema: Schema, message: type) -> None:
-    """What the docstring says of each attribute goes to the attribute."""
-    text, _, attributes = inspect.cleandoc(message.__doc__ or "").partition("\n\nAttributes:\n")
-    schema["description"] = text
-    for name, meaning in re.findall(r"^    (\w+): (.+(?:\n {8}.*)*)", attributes, re.MULTILINE):
-        schema["properties"][name]["description"] = " ".join(meaning.split())
