@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import Field
 
-from neyman.core.results import Result
-
-
-def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
-    return math.nan if value is None else value
-
-
-Number = Annotated[float, BeforeValidator(_null_is_nan)]
-"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from neyman.core.results import Number, Part, Result
 
 
 class LimitResult(Result):
@@ -52,7 +39,7 @@ class LimitResult(Result):
     artefact: str | None = None
 
 
-class Regions(_Part):
+class Regions(Part):
     """Yields of the four regions, one number per bin."""
 
     A: list[Number]
@@ -61,7 +48,7 @@ class Regions(_Part):
     D: list[Number]
 
 
-class CutsResult(_Part):
+class CutsResult(Part):
     """A pair of cuts with hard gates, and what it is worth.
 
     Attributes:
@@ -95,7 +82,7 @@ class CutsResult(_Part):
     q_mu: Number
 
 
-class Optimum(_Part):
+class Optimum(Part):
     """What the best score would reach if the background were known; for simulations whose best score is.
 
     Attributes:
@@ -107,7 +94,7 @@ class Optimum(_Part):
     ratio: Number
 
 
-class PlaneCounts(_Part):
+class PlaneCounts(Part):
     """Where test events are, in the plane of the two scores.
 
     Attributes:
@@ -123,7 +110,7 @@ class PlaneCounts(_Part):
     signal: list[list[Number]]
 
 
-class Verdict(_Part):
+class Verdict(Part):
     """One check, its outcome and the numbers behind it."""
 
     name: str
@@ -163,7 +150,7 @@ class CheckResult(Result):
     artefact: str | None = None
 
 
-class ConstraintHistory(_Part):
+class ConstraintHistory(Part):
     """One constraint, epoch by epoch.
 
     Attributes:
@@ -177,7 +164,7 @@ class ConstraintHistory(_Part):
     satisfied: list[bool] | None = None
 
 
-class PhaseHistory(_Part):
+class PhaseHistory(Part):
     """One phase of training, epoch by epoch.
 
     Attributes:
@@ -200,7 +187,7 @@ class PhaseHistory(_Part):
     stopped_early: bool
     objective: list[Number] | None = None
     objective_validation: list[Number] | None = None
-    constraints: dict[str, ConstraintHistory] = {}
+    constraints: dict[str, ConstraintHistory] = Field(default_factory=dict)
 
 
 class TrainingResult(Result):

@@ -5,27 +5,10 @@ What the commands around a score answer is in `outcomes`.
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from neyman.core.results import Result
+from neyman.core.results import Number, Part, Result
 
 
-def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
-    return math.nan if value is None else value
-
-
-Number = Annotated[float, BeforeValidator(_null_is_nan)]
-"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measured(_Part):
+class Measured(Part):
     """A number with its interval.
 
     Attributes:
@@ -39,7 +22,7 @@ class Measured(_Part):
     high: Number
 
 
-class WorkingPoint(_Part):
+class WorkingPoint(Part):
     """Signal efficiency where so much of the background is rejected.
 
     Attributes:
@@ -53,7 +36,7 @@ class WorkingPoint(_Part):
     improvement: Measured | None
 
 
-class PromisedCut(_Part):
+class PromisedCut(Part):
     """The cut that a false-positive rate was promised for, on background that did not calibrate it.
 
     Attributes:
@@ -77,7 +60,7 @@ class PromisedCut(_Part):
     fewest: int
 
 
-class Curve(_Part):
+class Curve(Part):
     """A ROC curve, thinned for a figure: all of it where few background events pass, logarithmic beyond.
 
     Attributes:
@@ -89,7 +72,7 @@ class Curve(_Part):
     signal: list[Number]
 
 
-class Separation(_Part):
+class Separation(Part):
     """How well one score separates one signal from the background.
 
     Attributes:
@@ -120,7 +103,7 @@ class Separation(_Part):
     curve: Curve
 
 
-class FeatureShift(_Part):
+class FeatureShift(Part):
     """One feature of the events of an error.
 
     Attributes:
@@ -134,7 +117,7 @@ class FeatureShift(_Part):
     significance: Number
 
 
-class ErrorAnalysis(_Part):
+class ErrorAnalysis(Part):
     """What background that is flagged, and signal that is not, look like.
 
     Attributes:
@@ -174,7 +157,7 @@ class EvaluationResult(Result):
     artefact: str | None = None
 
 
-class TrainingHistory(_Part):
+class TrainingHistory(Part):
     """The training, epoch by epoch.
 
     Attributes:

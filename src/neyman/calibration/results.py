@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from neyman.core.results import Result
+from neyman.core.results import Number, Part, Result
 
 
-def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
-    return math.nan if value is None else value
-
-
-Number = Annotated[float, BeforeValidator(_null_is_nan)]
-"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TailRatio(_Part):
+class TailRatio(Part):
     """The fraction of events beyond a threshold, over that of data.
 
     Attributes:
@@ -45,7 +30,7 @@ class TailRatio(_Part):
     effective_events_data: Number
 
 
-class Metrics(_Part):
+class Metrics(Part):
     """How far one sample is from data. None of the numbers is zero for a second sample of data: compare with `floor`.
 
     Attributes:
@@ -80,7 +65,7 @@ class Metrics(_Part):
     tails: list[TailRatio]
 
 
-class Cell(_Part):
+class Cell(Part):
     """A cell of the conditions.
 
     Attributes:
@@ -96,7 +81,7 @@ class Cell(_Part):
     events: Number
 
 
-class Histogram(_Part):
+class Histogram(Part):
     """One variable as histograms of equal area over all values, for the figure.
 
     Attributes:
@@ -127,7 +112,7 @@ class Histogram(_Part):
     down: list[Number] | None = None
 
 
-class ConditionsResult(_Part):
+class ConditionsResult(Part):
     """Whether simulation and data have the same conditions, which no correction of variables changes.
 
     Attributes:
@@ -148,7 +133,7 @@ class ConditionsResult(_Part):
     outside_training: float | None = None
 
 
-class Verdict(_Part):
+class Verdict(Part):
     """One check, its outcome and the numbers behind it.
 
     Attributes:
@@ -207,7 +192,7 @@ class CheckResult(Result):
     artefact: str | None = None
 
 
-class TrainingHistory(_Part):
+class TrainingHistory(Part):
     """One training, epoch by epoch.
 
     Attributes:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from neyman.core.errors import InputError
 from neyman.core.files import finite, read_json, write_text
 
 ResultT = TypeVar("ResultT", bound="Result")  # not `Self`, which beartype does not resolve on a single method
+
+
+def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
+    return math.nan if value is None else value
+
+
+Number = Annotated[float, BeforeValidator(_null_is_nan)]
+"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
+
+
+class Part(BaseModel):
+    """Base of what results are made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Result(BaseModel):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from neyman.likelihood.results import FitResult, Number, Part
+from neyman.core.results import Part
+from neyman.likelihood.results import FitResult, Number
 
 
 class UnbinnedGoodness(Part):

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from neyman.core.results import Result
+from neyman.core.results import Part, Result
 
 Number = float | None
 """A number; null in JSON where it is not finite or does not exist."""
 Minimiser = Literal["newton", "minuit"]
-
-
-class Part(BaseModel):
-    """Base of what results are made of."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Estimate(Part):

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-
-from neyman.core.results import Result
+from neyman.core.results import Number, Part, Result
 
 
-def _null_is_nan(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the JSON
-    return math.nan if value is None else value
-
-
-Number = Annotated[float, BeforeValidator(_null_is_nan)]
-"""A number that may have been infinite or none: JSON has null for both, which is read as NaN."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ParameterSummary(_Part):
+class ParameterSummary(Part):
     """Mean, standard deviation and quantiles of one parameter's posterior."""
 
     mean: Number
@@ -32,7 +17,7 @@ class ParameterSummary(_Part):
     q84: Number
 
 
-class Curve(_Part):
+class Curve(Part):
     """A density on a grid, as its logarithm; null where it vanishes."""
 
     grid: list[Number]
@@ -65,7 +50,7 @@ class InferenceResult(Result):
     observed: str | None = None
 
 
-class Coverage(_Part):
+class Coverage(Part):
     """Share of sets whose true parameters lie in the region of each credibility level."""
 
     level: list[Number]
@@ -78,7 +63,7 @@ class Coverage(_Part):
     p_value: Number
 
 
-class RankCheck(_Part):
+class RankCheck(Part):
     """Simulation-based calibration of one parameter: ranks of the truth among posterior draws."""
 
     ranks: list[int]
@@ -86,7 +71,7 @@ class RankCheck(_Part):
     p_value: Number
 
 
-class ExactComparison(_Part):
+class ExactComparison(Part):
     """The learned posterior against the exact one, set by set.
 
     Attributes:
@@ -116,7 +101,7 @@ class ExactComparison(_Part):
     exact_sd: list[Number]
 
 
-class SizeCheck(_Part):
+class SizeCheck(Part):
     """All checks at one size of sets.
 
     Attributes:
@@ -140,7 +125,7 @@ class SizeCheck(_Part):
     exact: ExactComparison | None = None
 
 
-class Verdict(_Part):
+class Verdict(Part):
     """One check, its outcome and the numbers behind it."""
 
     name: str
@@ -168,7 +153,7 @@ class CheckResult(Result):
     artefact: str | None = None
 
 
-class StageHistory(_Part):
+class StageHistory(Part):
     """The losses of one stage of training, epoch by epoch."""
 
     step: list[int]

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from neyman.core.results import Part
 from neyman.likelihood.fitting import Fit
 from neyman.likelihood.model import Model
 from neyman.likelihood.results import FitResult, Number
@@ -25,11 +26,7 @@ _STEP = 1e-4
 _SAME = 1e-9
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stage(_Part):
+class Stage(Part):
     """What is expected at some values of the parameters.
 
     Attributes:
@@ -41,7 +38,7 @@ class Stage(_Part):
     error: list[Number]
 
 
-class LogRatioRegion(_Part):
+class LogRatioRegion(Part):
     """One unbinned channel.
 
     Attributes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from neyman.core.results import Result
+from neyman.core.results import Part, Result
 from neyman.likelihood.workspace.array_files import open_array, require_file
 from neyman.likelihood.workspace.arrays import read_array
 from neyman.likelihood.workspace.document import BinnedChannel, Measurement
@@ -16,11 +15,7 @@ from neyman.likelihood.workspace.uses import Use, parameters, parameters_of, use
 from neyman.likelihood.workspace.workspace import Workspace
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SampleSummary(_Part):
+class SampleSummary(Part):
     """A sample of an unbinned channel.
 
     Attributes:
@@ -36,7 +31,7 @@ class SampleSummary(_Part):
     shapes: tuple[str, ...]
 
 
-class EventsSummary(_Part):
+class EventsSummary(Part):
     """The events of an unbinned channel.
 
     Attributes:
@@ -56,7 +51,7 @@ class EventsSummary(_Part):
     bytes: int | None
 
 
-class ChannelSummary(_Part):
+class ChannelSummary(Part):
     """A channel.
 
     Attributes:
@@ -76,7 +71,7 @@ class ChannelSummary(_Part):
     events: EventsSummary | None = None
 
 
-class ModifierSummary(_Part):
+class ModifierSummary(Part):
     """All modifiers of one name and type.
 
     Attributes:
@@ -94,7 +89,7 @@ class ModifierSummary(_Part):
     parameters: int
 
 
-class Setting(_Part):
+class Setting(Part):
     """What a measurement says of a parameter; None where it says nothing."""
 
     name: str
@@ -106,7 +101,7 @@ class Setting(_Part):
     fixed: bool | None = None
 
 
-class MeasurementSummary(_Part):
+class MeasurementSummary(Part):
     """A measurement.
 
     Attributes:
