@@ -85,7 +85,10 @@ def _loop(poll, connections, requests, end, gap):
                 each.socket.sendall(next(requests))
         for number, _ in poll.poll(_patience(connections.values())):
             each = connections[number]
-            each.answer += each.socket.recv(1 << 20)
+            received = each.socket.recv(1 << 20)
+            if not received:
+                raise RuntimeError("the service hung up")
+            each.answer += received
             if _complete(each.answer):
                 now = time.perf_counter()
                 found.append(now - each.due)

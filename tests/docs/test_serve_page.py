@@ -89,12 +89,12 @@ def test_defaults_are_the_defaults():
 
 
 def test_the_table_of_endpoints_is_that_of_the_service():
-    rows = re.findall(r"^\| (`[A-Z]+ /.*?) \| .* \| (\w+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (`[A-Z]+ /.*?) \| .* \| ([\w, ]+) \|$", PAGE, re.MULTILINE)
     told = {}
-    for cell, scope in rows:
+    for cell, scopes in rows:
         for method, path in re.findall(r"`([A-Z]+) ([^`?]+)", cell):
-            told[method, path] = None if scope == "none" else scope
-    there = {(method, path): each.scope for path, methods in ROUTES.items() for method, each in methods.items()}
+            told[method, path] = () if scopes == "none" else tuple(scopes.split(", "))
+    there = {(method, path): each.scopes for path, methods in ROUTES.items() for method, each in methods.items()}
     assert told == there
 
 

@@ -200,6 +200,14 @@ def test_a_refusal_is_told_in_short(server, status, content, said):
     assert len(str(error.value)) < 260
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_a_name_that_no_host_can_have(host):
+    server = ModelServer(f"http://{host}:8000", timeout=1)
+    assert not server.ready("m")
+    with pytest.raises(BackendError, match="cannot be reached"):
+        server.infer("m", {"x": np.zeros((1, 1))}, ["score"])
+
+
 def test_nobody_listens():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

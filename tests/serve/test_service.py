@@ -8,7 +8,7 @@ import threading
 import httpx
 import pytest
 
-from neyman.core.errors import ArtefactError, ConfigError, InputError
+from neyman.core.errors import ArtefactError, ConfigError, InputError, NeymanError
 from neyman.serve.service import listening, running, until_stopped, url_of
 from neyman.serve.settings import Settings
 
@@ -52,11 +52,14 @@ def test_a_model_that_is_none_frees_the_port(settings, tmp_path):
         assert again.getsockname()[1] == port
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "x" * 70, "a..b"])
-def test_a_host_that_is_not_this_computer(settings, host, message):
-    with pytest.raises(ConfigError) as error:
-        listening(settings.model_copy(update={"host": host}))
-    message(error, host, "cannot listen", "an address of this computer")
+def test_a_database_that_is_none_is_told(settings, tmp_path, message):
+    (tmp_path / "notes.txt").write_text("no database" * 100)
+    away = "postgresql://eve:geheim@127.0.0.1:1/x"
+    for url, words in ((f"sqlite:///{tmp_path}/notes.txt", "cannot be used"), (away, "does not answer")):
+        with pytest.raises(NeymanError) as error, running(settings.model_copy(update={"database": url})):
+            pass
+        message(error, words)
+        assert "geheim" not in str(error.value)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -75,7 +78,7 @@ def listener_port(url):
     return int(url.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "x" * 70, "a..b"])
 def test_addresses_of_others(settings, host, message):
     with pytest.raises(ConfigError) as error:
         listening(settings.model_copy(update={"host": host}))

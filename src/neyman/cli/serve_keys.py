@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from neyman.cli.serve_settings import database
-from neyman.core.errors import InputError, NeymanError
-from neyman.serve.database import away, connect, upgrade
+from neyman.serve.database import connect, unusable, upgrade
 from neyman.serve.keys import SCOPES, Keys
 
 if TYPE_CHECKING:
@@ -34,14 +32,7 @@ def opened(url: str) -> Iterator[Keys]:
         upgrade(engine)
         yield Keys(engine)
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())[:150]
-        where = make_url(url).render_as_string(hide_password=True)
-        if engine.dialect.name == "sqlite" or not away(error):
-            raise InputError(
-                f"cannot be used: {reason}", where=where, expected="a database of neyman, or none"
-            ) from error
-        hint = "whether it is started, and this user may use it"
-        raise NeymanError(f"does not answer: {reason}", where=where, hint=hint) from error
+        raise unusable(error, engine) from error
     finally:
         engine.dispose()
 

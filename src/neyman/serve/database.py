@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from neyman.core.errors import ConfigError
+from neyman.core.errors import ConfigError, InputError, NeymanError
 from neyman.core.files import make_folder
 
 BUSY_SECONDS = 15
@@ -141,6 +141,16 @@ def away(error: BaseException) -> bool:
     if state is None:  # there was no connection that could have told
         return isinstance(error, exc.OperationalError | exc.InterfaceError)
     return str(state)[:2] in _PASSING_STATES
+
+
+def unusable(error: exc.SQLAlchemyError, engine: Engine) -> NeymanError:
+    """What a failure of the database means for who starts something with it."""
+    reason = " ".join(str(getattr(error, "orig", error)).split())[:150]
+    where = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name == "sqlite" or not away(error):
+        return InputError(f"cannot be used: {reason}", where=where, expected="a database of neyman, or none")
+    hint = "whether it is started, and this user may use it"
+    return NeymanError(f"does not answer: {reason}", where=where, hint=hint)
 
 
 def upgrade(engine: Engine) -> None:

@@ -92,7 +92,7 @@ class ModelServer:
             except TimeoutError as error:
                 connection.close()
                 raise BackendError(f"the model server did not answer within {self._timeout:g} s") from error
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, UnicodeError) as error:  # UnicodeError: of a name of no host
                 connection.close()
                 if kept:
                     continue

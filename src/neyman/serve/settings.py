@@ -18,6 +18,7 @@ from neyman.core.config import Config, load_config
 from neyman.serve.storage.uri import ObjectURI, Places, is_bucket, is_prefix
 
 _SQLITE = "sqlite:///"
+_SERVER = r"^https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$"
 
 Seconds = Annotated[float, Field(gt=0, le=1e8)]
 """Three years are as good as for ever, and no clock of the system stumbles over them."""
@@ -100,7 +101,7 @@ class S3Storage(Config):
     """
 
     kind: Literal["s3"] = "s3"
-    endpoint: str | None = Field(default=None, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")
+    endpoint: str | None = Field(default=None, pattern=_SERVER)
     region: str = "us-east-1"
     access_key_env: str = Field(default="AWS_ACCESS_KEY_ID", min_length=1)
     secret_key_env: str = Field(default="AWS_SECRET_ACCESS_KEY", min_length=1)
@@ -132,7 +133,7 @@ class Triton(Config):
     """
 
     kind: Literal["triton"] = "triton"
-    url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")
+    url: str = Field(default="http://127.0.0.1:8000", pattern=_SERVER)
     timeout_seconds: Seconds = 10.0
 
 

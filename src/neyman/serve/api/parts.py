@@ -23,7 +23,7 @@ from neyman.serve.api.messages import ModelIdentity
 from neyman.serve.archive import Archive
 from neyman.serve.backend import Backend, Scored, backends
 from neyman.serve.cache import MOST_ROWS, Cache, MemoryCache, RedisCache, event_keys
-from neyman.serve.database import connect, upgrade
+from neyman.serve.database import connect, unusable, upgrade
 from neyman.serve.jobs import JobTable
 from neyman.serve.keys import Keys
 from neyman.serve.metrics import Metrics
@@ -94,7 +94,11 @@ class Parts:
         self.metrics = Metrics()
         self.models = {name: Model.named(name, made, self.metrics) for name, made in backends(settings).items()}
         self.engine: Engine = connect(settings.database)
-        upgrade(self.engine)
+        try:
+            upgrade(self.engine)
+        except SQLAlchemyError as error:
+            self.engine.dispose()
+            raise unusable(error, self.engine) from error
         self.keys, self.jobs = Keys(self.engine), JobTable(self.engine)
         self.metrics.watch("jobs", "Jobs in the database", "status", self._job_counts)
         self.places = Places(tuple((place.bucket, place.prefix) for place in settings.read))
