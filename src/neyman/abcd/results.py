@@ -187,7 +187,7 @@ class PhaseHistory(Part):
     stopped_early: bool
     objective: list[Number] | None = None
     objective_validation: list[Number] | None = None
-    constraints: dict[str, ConstraintHistory] = Field(default_factory=dict)
+    constraints: dict[str, ConstraintHistory] = Field({})
 
 
 class TrainingResult(Result):
