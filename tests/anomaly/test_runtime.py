@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -252,6 +253,17 @@ def test_a_graph_that_scores_otherwise(changed, trained, message):
     with pytest.raises(ArtefactError) as error:
         Scorer.open(changed(replaced("score.onnx", other)))
     message(error, "scored differently")
+
+
+@pytest.mark.parametrize(("parts", "good"), [(0.5e-4, True), (2e-4, False)])
+def test_how_far_a_score_may_be_from_what_it_was(changed, artefact, parts, good):
+    from safetensors.numpy import load_file, save
+
+    arrays = load_file(artefact / "validation.safetensors")
+    arrays["score"] = arrays["score"] + parts * arrays["score"].std() * np.eye(1, len(arrays["score"]))[0]
+    folder = changed(replaced("validation.safetensors", save(arrays)))
+    with contextlib.nullcontext() if good else pytest.raises(ArtefactError, match="scored differently"):
+        Scorer.open(folder)
 
 
 def test_threads(artefact, background):

@@ -20,9 +20,10 @@ def test_a_judge_says_what_conformal_says(rng):
 
 
 def test_the_threshold_is_exact_and_not_flagged_itself(rng):
-    judge = Judge(rng.normal(size=1000), fpr=0.01, delta=0.05)
-    beside = [np.nextafter(judge.threshold, -np.inf), judge.threshold, np.nextafter(judge.threshold, np.inf)]
-    assert judge(np.array(beside)).flags.tolist() == [False, False, True]
+    calibration = rng.normal(size=1000)
+    cut = float(threshold(calibration, 0.01, 0.05))
+    beside = [np.nextafter(cut, -np.inf), cut, np.nextafter(cut, np.inf)]
+    assert Judge(calibration, fpr=0.01, delta=0.05)(np.array(beside)).flags.tolist() == [False, False, True]
 
 
 def test_too_few_calibration_events_promise_nothing(rng):
