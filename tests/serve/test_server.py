@@ -48,5 +48,33 @@ def test_what_is_no_http_does_no_harm(text, service):
     assert service.http.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        ("GET /health HTTP/1.1\r\nHost: x\r\nX: ", "a" * 65536),
+        ("GET /health HTTP/1.1\r\nHost: x\r\n", "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 2048),
+        ("POST /api/v1/score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", "a" * 65536),
+        ("", "\r\n" * 32768),
+    ],
+)
+def test_a_head_without_end_has_one(begin, more, service):
+    host, port = service.url.removeprefix("http://").split(":")
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=10) as door:
+        door.sendall(begin.encode())
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while sent < 64 * 2**20:  # far more than the system holds for a reader that does not read
+                door.sendall(more.encode())
+                sent += len(more)
+    assert service.http.get("/health").status_code == 200
+
+
+def test_a_long_head_and_a_large_body_are_none_without_end(service):
+    headers = {"X": "a" * 100_000, "Content-Type": "application/json"}
+    assert service.http.get("/health", headers=headers).status_code == 200
+    answer = service.http.post("/api/v1/score", content=iter([b" " * 65536] * 100), headers=headers)
+    assert answer.status_code == 400  # 6 MB of blanks, which are no JSON
+
+
 def test_nothing_says_what_the_server_is_made_of(service):
     assert "server" not in service.http.get("/health").headers
