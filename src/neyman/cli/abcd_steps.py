@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import shutil
@@ -13,9 +12,8 @@ import typer
 
 from neyman.abcd.results import CheckResult, LimitResult, RunResult
 from neyman.abcd.templates import Templates
-from neyman.core.artefacts import check_place
+from neyman.cli.training_state import forget, training_state
 from neyman.core.errors import DataError
-from neyman.core.files import locked, make_folder, remove_leftovers
 from neyman.core.provenance import provenance
 from neyman.core.runs import RunFolder
 
@@ -31,33 +29,20 @@ def train_step(config: AbcdConfig, out: Path) -> TrainedAbcd:
     """Train into a folder; the state of training lies beside it until the artefact is whole."""
     from neyman.abcd.trained import KIND, train_abcd
 
-    out = out.resolve()  # `.` has no name
-    check_place(out, kind=KIND)
-    state = _state(out)
-    fresh = not state.exists()
-    make_folder(state)
-    try:
-        with locked(state):
-            remove_leftovers(state)
-            trained = train_abcd(config, checkpoints=state)
-            trained = trained.save(out)
-            shutil.rmtree(state, ignore_errors=True)
-    except DataError:
-        if fresh:  # the same would end here again, and another config could not go on from there
-            shutil.rmtree(state, ignore_errors=True)
-        raise
-    finally:
-        with contextlib.suppress(OSError):
-            state.rmdir()  # if there is nothing to resume from
+    out = out.resolve()
+    with training_state(out, kind=KIND) as state:
+        fresh = not any(state.iterdir())
+        try:
+            trained = train_abcd(config, checkpoints=state).save(out)
+        except DataError:
+            if fresh:  # the same would end here again, and another config could not go on from there
+                shutil.rmtree(state, ignore_errors=True)
+            raise
     if trained.bias:
         typer.echo(f"warning: {trained.bias}", err=True)
     if not trained.allowed:
         typer.echo("warning: no cuts close on validation events; the closest were taken", err=True)
     return trained
-
-
-def _state(artefact: Path) -> Path:
-    return artefact.with_name(f"{artefact.name}.training")
 
 
 def limit_step(source: Path, *, poi_value: float, level: float, theta: Theta, workspace: Path | None) -> LimitResult:
@@ -95,7 +80,7 @@ def run_steps(config: AbcdConfig, out: Path, *, command: str) -> RunResult:
         artefact = out / ARTEFACT
         if artefact.exists():
             trained = TrainedAbcd.load(artefact)
-            shutil.rmtree(_state(artefact.resolve()), ignore_errors=True)
+            forget(artefact.resolve())
         else:
             trained = train_step(config, artefact)
         typer.echo(f"trained in {trained.cpu_seconds:.0f} CPU-s: {artefact}", err=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from pathlib import Path
 
 import numpy as np
 import typer
 
-from neyman.core.artefacts import check_place
-from neyman.core.files import locked, make_folder, remove_leftovers
+from neyman.cli.training_state import forget, training_state
 from neyman.core.provenance import provenance
 from neyman.core.random import stream
 from neyman.core.runs import RunFolder
@@ -32,23 +29,9 @@ _EXPECTED_EVENTS = 1_000_000
 
 def train_step(config: PosteriorConfig, out: Path, *, data: Dataset | None = None) -> TrainedPosterior:
     """Train into a folder; the state of training lies beside it until the artefact is whole."""
-    out = out.resolve()  # `.` has no name
-    check_place(out, kind=KIND)
-    state = _state(out)
-    make_folder(state)
-    try:
-        with locked(state):
-            remove_leftovers(state)
-            trained = train_posterior(config, data=data, checkpoints=state).save(out)
-            shutil.rmtree(state, ignore_errors=True)
-    finally:
-        with contextlib.suppress(OSError):
-            state.rmdir()  # if there is nothing to resume from
-    return trained
-
-
-def _state(artefact: Path) -> Path:
-    return artefact.with_name(f"{artefact.name}.training")
+    out = out.resolve()
+    with training_state(out, kind=KIND) as state:
+        return train_posterior(config, data=data, checkpoints=state).save(out)
 
 
 def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, exact_sets: int) -> RunResult:
@@ -61,7 +44,7 @@ def run_steps(config: PosteriorConfig, out: Path, *, command: str, sets: int, ex
         artefact = out / ARTEFACT
         if artefact.exists():
             trained = TrainedPosterior.load(artefact)
-            shutil.rmtree(_state(artefact), ignore_errors=True)
+            forget(artefact.resolve())
         else:
             trained = train_step(config, artefact)
         typer.echo(f"trained in {trained.cpu_seconds:.0f} CPU-s: {artefact}", err=True)

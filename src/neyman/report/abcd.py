@@ -15,6 +15,7 @@ from neyman.plots.limit_comparison import plot_limit_comparison
 from neyman.plots.plane import plot_plane
 from neyman.plots.style import Style
 from neyman.report.abcd_training import training_section
+from neyman.report.footer import footer
 from neyman.report.numbers import number, pm
 from neyman.report.page import Check, Headline, Page, Section, Table
 from neyman.simulation.gaussians import ThreeGaussians
@@ -49,7 +50,7 @@ def abcd_page(result: RunResult, *, style: Style = "plain") -> Page:
             _closure(result, style),
             training_section(result, style),
         ],
-        provenance=_provenance(result),
+        provenance=footer(result.training.artefact, result.config, result.provenance),
     )
 
 
@@ -281,22 +282,3 @@ def _axis(result: RunResult) -> str:
     kind, name = _kind(result.config), result.check.discriminant
     schema = {"toy": ThreeGaussians().schema, "semi_visible_jets": SCHEMA}.get(kind)
     return schema[name].axis_label if schema is not None and name in schema.names else name
-
-
-def _provenance(result: RunResult) -> dict[str, str]:
-    versions = result.provenance.get("versions", {})
-    return {
-        "artefact": result.training.artefact,
-        "command": " ".join(["neyman", *result.provenance.get("command", [])[1:]]),
-        **{key: _compact(value) for key, value in result.config.items()},
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "commit": str(result.provenance.get("commit") or "not a source checkout"),
-    }
-
-
-def _compact(value: Any) -> str:  # noqa: ANN401 - whatever stands in a config
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_compact(inner)}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_compact, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)

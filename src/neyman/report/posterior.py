@@ -28,6 +28,7 @@ from neyman.posterior.results import (
     SizeCheck,
     StageHistory,
 )
+from neyman.report.footer import footer
 from neyman.report.page import Check, Headline, Page, Section, Table
 
 LABELS = {"C9": r"$\mathrm{Re}\,C_9$"}
@@ -77,7 +78,7 @@ def posterior_page(
             *_truth(check, name, style),
             _training(result, style),
         ],
-        provenance=_provenance(result),
+        provenance=footer(result.training.artefact, dict(_flat(result.config)), result.provenance),
     )
 
 
@@ -280,28 +281,9 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
-def _compact(value: Any) -> str:  # noqa: ANN401 - whatever stands in a config
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_compact(inner)}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_compact, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _loss(stage: StageHistory, style: Style) -> Figure:
     step = np.array(stage.step, dtype=float)
     return plot_loss(step, np.array(stage.training), step, np.array(stage.validation), style=style)
-
-
-def _provenance(result: RunResult) -> dict[str, str]:
-    versions = result.provenance.get("versions", {})
-    return {
-        "artefact": result.training.artefact,
-        "command": " ".join(["neyman", *result.provenance.get("command", [])[1:]]),
-        **{key: _compact(value) for key, value in _flat(result.config)},
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "commit": str(result.provenance.get("commit") or "not a source checkout"),
-    }
 
 
 def _coverage_curve(found: Coverage) -> CoverageCurve:
