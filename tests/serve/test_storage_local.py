@@ -42,6 +42,19 @@ def test_nothing_is_there_before_it_is_whole(storage):
     assert storage.exists(OBJECT)
 
 
+def test_names_are_synced_after_the_object_has_its_own(storage, tmp_path, monkeypatch):
+    root, synced, fsync = tmp_path / "storage", [], os.fsync
+
+    def record(handle):
+        fsync(handle)
+        synced.append((os.fstat(handle).st_ino, (root / "events/run3/a.bin").exists()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    put(storage, OBJECT)
+    assert synced[0] == ((root / "events/run3/a.bin").stat().st_ino, False)
+    assert {(path.stat().st_ino, True) for path in (root / "events/run3", root / "events", root)} <= set(synced)
+
+
 def test_a_failed_write_leaves_what_was_there(storage, tmp_path):
     put(storage, OBJECT)
     with pytest.raises(RuntimeError), storage.write(OBJECT) as out:

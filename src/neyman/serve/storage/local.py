@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,10 @@ class LocalFolder:
 
     @contextlib.contextmanager
     def write(self, uri: ObjectURI) -> Iterator[Stream]:
-        """As `Storage`: a temporary file that is synced and renamed."""
+        """As `Storage`: a temporary file that is synced and renamed, in folders that are synced, too.
+
+        Else a database that was synced could name an object whose name was lost with the power.
+        """
         import pyarrow as pa
 
         path = self._path(uri)
@@ -45,6 +49,9 @@ class LocalFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary, pa.OSFile(str(temporary), "wb") as stream:
                 yield stream
+            for folder in (path.parent, *path.parent.parents):
+                if folder.is_relative_to(self._root):
+                    _sync(folder)
 
     def exists(self, uri: ObjectURI) -> bool:
         """As `Storage`."""
@@ -75,3 +82,11 @@ class LocalFolder:
         if not path.is_file():
             raise DataError("no such object", where=str(uri))
         return path
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
