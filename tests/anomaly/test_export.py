@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from neyman.anomaly.export import export
 from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
 from neyman.anomaly.runtime import session
-from neyman.anomaly.scoring import Scoring
+from neyman.anomaly.scoring import Scoring, transform_kinds
 from neyman.anomaly.torchscript import torchscript_model
 from neyman.core.errors import InputError
 
@@ -54,6 +55,20 @@ def test_any_batch(scoring, background, name):
     np.testing.assert_allclose(alone, together, rtol=1e-5)
     traced = torchscript_model(scoring(name))
     assert traced(torch.from_numpy(x[:3]))[2].shape == (3,)
+
+
+def test_inputs_whose_functions_are_not_side_by_side(scoring, background):
+    """Sorting them is not undone by sorting them again."""
+    plain = scoring("score_norm")
+    names = ("source", "code", "unit", "centre", "scale", "counts")
+    order = np.roll(np.arange(plain.preparation.width), -2)
+    mixed = replace(plain.preparation, **{name: getattr(plain.preparation, name)[order] for name in names})
+    sort = np.argsort(transform_kinds(mixed), kind="stable")
+    assert sort.tolist() != np.argsort(sort).tolist()
+    x = background(50, 12)
+    energy, score = session(onnx_model(replace(plain, preparation=mixed)))(["energy", "score"], {"features": x})
+    close(energy, plain.model.energy(mixed.apply(x)))
+    close(score, replace(plain, preparation=mixed).score(x))
 
 
 def test_a_table_without_transforms(trained, background):

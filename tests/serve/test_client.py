@@ -274,6 +274,16 @@ def test_patience_ends(naps, message):
     client.close()
 
 
+def test_a_mistake_of_the_service_is_not_asked_for_again(naps, message):
+    transport, seen = answering(httpx.Response(500))
+    client = Client("http://there", "key", transport=transport)
+    with pytest.raises(NeymanError) as error:
+        client.submit("s3://events/a.parquet")
+    message(error, "answered 500")
+    assert (len(seen), naps) == (1, [])
+    client.close()
+
+
 def test_a_service_that_is_not_there(naps, message):
     with Client("http://127.0.0.1:1", "key", attempts=2) as client, pytest.raises(NeymanError) as error:
         client.models()
