@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,19 +54,22 @@ class Server:
     def __init__(self, command, port, *, env=None, user=None):
         self.port = port
         self._command, self._env, self._user = command, {**os.environ, **(env or {})}, user
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as there is somebody to write it
         self.process = None
 
     def start(self):
         for _ in range(10):  # while it was away, a connection of another process may have had its port
             self.process = subprocess.Popen(
                 self._command, env=self._env, user=self._user, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                stdout=self._log, stderr=self._log,
             )  # fmt: skip
             wait_for(lambda: listens(self.port) or self.process.poll() is not None)
             if self.process.poll() is None:
                 return
             time.sleep(0.5)
-        raise AssertionError(f"{self._command[0]} ended with code {self.process.returncode}")
+        self._log.seek(0)
+        last = self._log.read()[-1000:].decode(errors="replace")
+        raise AssertionError(f"{self._command[0]} ended with code {self.process.returncode}: ...{last}")
 
     def stop(self, *, kill=True):
         if self.process is not None:
@@ -94,19 +98,18 @@ def _postgres_programs():
 
 
 class Postgres(Server):
-    """A cluster of its own."""
+    """A cluster of its own, in a folder that its user can reach: pytest shuts its own whenever another run begins."""
 
-    def __init__(self, folder):
+    def __init__(self):
         programs = _postgres_programs()
         if programs is None:
             missing("PostgreSQL")
         user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-        data = folder / "data"
+        self._folder = tempfile.TemporaryDirectory(prefix="neyman-postgres-", ignore_cleanup_errors=True)
+        Path(self._folder.name).chmod(0o755)
+        data = Path(self._folder.name) / "data"
         data.mkdir()
         if user:
-            for path in (folder, *folder.parents):
-                if path.stat().st_uid == os.geteuid() and path.is_relative_to(Path("/tmp")) and path != Path("/tmp"):
-                    path.chmod(path.stat().st_mode | 0o755)
             shutil.chown(data, user)
         subprocess.run(
             [programs / "initdb", "-D", data, "-U", "neyman", "-A", "trust", "--no-sync", "-E", "UTF8"],
@@ -154,8 +157,8 @@ class Postgres(Server):
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
+def postgres_server():
+    server = Postgres()
     server.start()
     yield server
     server.stop()
