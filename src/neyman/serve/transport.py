@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 2**18
@@ -43,7 +44,7 @@ class OnePieceProtocol(HttpToolsProtocol):
         self._held_back = 0
         self._head += len(name) + len(value)
         if self._head > LARGEST_HEAD:
-            raise ValueError("the head of a request is too large")
+            raise HttpParserError("the head of a request is too large")
         super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
