@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +20,13 @@ from neyman.abcd.networks import Scores
 from neyman.abcd.plane import ScoredSample
 from neyman.abcd.sample import Sample
 from neyman.abcd.training import OnEpoch, fit
-from neyman.core.artefacts import MANIFEST, load_artefact, save_artefact
-from neyman.core.errors import ArtefactError, InputError, NeymanError
-from neyman.core.files import digest
+from neyman.core.artefacts import load_artefact, save_artefact
+from neyman.core.restoring import fitting, inputs_of, require_same, require_unchanged, with_config
 from neyman.events.columns import Schema
 from neyman.learning.training import History
 
 KIND = "abcd"
-_CONFIG, _CUTS, _NETWORKS = "config", "cuts", "networks/"
+_CUTS, _NETWORKS = "cuts", "networks/"
 _TOLERANCE = 1e-3  # of a score: float32 on another machine stays far below
 _EXAMPLES = 20
 
@@ -87,9 +85,7 @@ class TrainedAbcd:
             DataError: If a file is no longer there.
         """
         loaded = load(self.config)
-        for name, kept in self.inputs.items():
-            if loaded.inputs.get(name) != kept:
-                raise ArtefactError("this file has changed since the training", where=name, expected=f"{kept[:12]}…")
+        require_unchanged(self.inputs, loaded.inputs)
         return loaded
 
     def save(self, path: Path | str) -> TrainedAbcd:
@@ -108,7 +104,7 @@ class TrainedAbcd:
             validation={"features": self.examples, "scores": self.scores.evaluate(self.examples)},
             card=model_card(self.config, self.schema, self.features, self.bias),
             seeds={"training": self.config.seed},
-            inputs={**self.inputs, _CONFIG: _identity(config, events)},
+            inputs=with_config(self.inputs, config, events),
             metrics={
                 "cpu_seconds": self.cpu_seconds,
                 "histories": {phase: asdict(history) for phase, history in self.histories.items()},
@@ -123,16 +119,9 @@ class TrainedAbcd:
         Raises:
             ArtefactError: If a file is missing, changed or foreign, or the networks answer differently.
         """
-        path = Path(path)
-        artefact = load_artefact(path, kind=KIND)
-        inputs = dict(artefact.inputs)
-        if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):
-            raise ArtefactError(
-                "the config or the columns in the manifest are not those that it was trained with",
-                where=str(path / MANIFEST),
-                hint="copy or train the artefact again; a config is changed before training",
-            )
-        try:
+        artefact = load_artefact(Path(path), kind=KIND)
+        inputs = inputs_of(artefact)
+        with fitting(artefact):
             config = AbcdConfig.model_validate(artefact.config["abcd"])
             features = tuple(artefact.config["features"])
             with torch.random.fork_rng(devices=[]):  # new networks draw initial weights, which are then replaced
@@ -156,20 +145,8 @@ class TrainedAbcd:
                 artefact.digest,
             )
             worst = float(np.abs(scores.evaluate(trained.examples) - artefact.validation["scores"]).max())
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
-            reason = error.found if isinstance(error, NeymanError) else f"{type(error).__name__} {error}"
-            raise ArtefactError(
-                f"does not fit this version of neyman: {' '.join(reason.split())[:100]}",
-                where=str(path),
-                hint="train it again with this version",
-            ) from error
-        if not worst < _TOLERANCE:
-            raise ArtefactError(
-                f"the scores of its own validation events differ by {worst:.2g}",
-                where=str(path),
-                expected=f"less than {_TOLERANCE:g}",
-                hint="train it again: the libraries here compute something else than those it was made with",
-            )
+        found = f"the scores of its own validation events differ by {worst:.2g}"
+        require_same(artefact, found, worst, below=_TOLERANCE)
         return trained
 
 
@@ -206,8 +183,3 @@ def train_abcd(config: AbcdConfig, *, checkpoints: Path | None = None, on_epoch:
         time.process_time() - began,
         loaded.inputs,
     )
-
-
-def _identity(config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of what decides about the answers beside the weights, so that nobody edits it by hand."""
-    return digest({"config": dict(config), "events": [dict(column) for column in events]})

@@ -11,7 +11,7 @@ numbers of the right columns; an event gets the same score alone or among others
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +21,11 @@ from jaxtyping import Bool, Float, Float32
 
 from neyman.anomaly.conformal import order_statistic, p_values, threshold
 from neyman.anomaly.preparation import Preparation, require_features
-from neyman.core.artefacts import MANIFEST, Artefact, load_artefact
+from neyman.core.artefacts import load_artefact
 from neyman.core.errors import ArtefactError, DataError, InputError, require
 from neyman.core.files import replacing
 from neyman.core.progress import progress
+from neyman.core.restoring import fitting, require_same
 from neyman.events.tables import TableFile
 
 KIND = "anomaly"
@@ -82,7 +83,7 @@ class Scorer:
             MissingDependencyError: If onnxruntime is not installed.
         """
         artefact = load_artefact(Path(path), kind=KIND)
-        with _fitting(artefact):
+        with fitting(artefact):
             texts = artefact.config["preparation"]
             preparation = Preparation.from_arrays(
                 {name.removeprefix(_PREPARATION): array for name, array in artefact.weights.items()
@@ -97,16 +98,11 @@ class Scorer:
                 session(artefact.extra[GRAPH], threads=threads),
                 session(artefact.extra[SCORE_GRAPH], threads=threads),
             )
-            found = scorer.score(artefact.validation["x"])
-            worst = float(np.abs(found - artefact.validation["score"]).max())
+            now = scorer.score(artefact.validation["x"])
+            worst = float(np.abs(now - artefact.validation["score"]).max())
             spread = float(artefact.validation["score"].std())
-        if not worst <= _TOLERANCE * spread:
-            raise ArtefactError(
-                f"its own validation events are scored differently by {worst:.2g}",
-                where=str(path),
-                expected=f"less than {_TOLERANCE * spread:.2g}",
-                hint="train it again: the libraries here compute something else than those it was made with",
-            )
+        found = f"its own validation events are scored differently by {worst:.2g}"
+        require_same(artefact, found, worst, below=_TOLERANCE * spread)
         return scorer
 
     def computed_by(self, everything: Run, score: Run) -> Scorer:
@@ -258,21 +254,6 @@ def session(graph: bytes, *, threads: int = 1) -> Run:
         ) from error
     run: Run = made.run
     return run
-
-
-@contextlib.contextmanager
-def _fitting(artefact: Artefact) -> Iterator[None]:
-    """What is not as this version writes it gets one kind of error."""
-    try:
-        yield
-    except ArtefactError:
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError, DataError) as error:
-        raise ArtefactError(
-            f"does not fit this version of neyman: {type(error).__name__} {' '.join(str(error).split())[:80]}",
-            where=str(artefact.path / MANIFEST),
-            hint="train it again with this version",
-        ) from error
 
 
 def _refuse_place(source: TableFile, out: Path) -> None:

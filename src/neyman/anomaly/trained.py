@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -20,14 +19,12 @@ from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
 from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, session
 from neyman.anomaly.scoring import Scoring, grouped
-from neyman.core.artefacts import MANIFEST, load_artefact, save_artefact
-from neyman.core.errors import ArtefactError, InputError, NeymanError
-from neyman.core.files import digest
+from neyman.core.artefacts import load_artefact, save_artefact
 from neyman.core.random import stream
+from neyman.core.restoring import fitting, inputs_of, require_same, require_unchanged, with_config
 from neyman.events.columns import Column, Schema
 from neyman.learning.training import History
 
-_CONFIG = "config"
 _EXAMPLES = 50
 _TOLERANCE = 1e-4  # of the spread of the score: other libraries stay far below
 _BLOCK = 4096
@@ -77,9 +74,7 @@ class TrainedAnomaly:
             DataError: If a file is no longer there.
         """
         loaded = load(self.config)
-        for name, kept in self.inputs.items():
-            if loaded.inputs.get(name) != kept:
-                raise ArtefactError("this file has changed since the training", where=name, expected=f"{kept[:12]}…")
+        require_unchanged(self.inputs, loaded.inputs)
         return loaded
 
     def save(self, path: Path | str) -> TrainedAnomaly:
@@ -97,7 +92,7 @@ class TrainedAnomaly:
             validation={"x": self.examples, "score": run_graph(self.graph, self.examples)},
             card=model_card(self.config, self.scoring, self.events, self.cost),
             seeds={"training": self.config.seed},
-            inputs={**self.inputs, _CONFIG: _identity(config, columns)},
+            inputs=with_config(self.inputs, config, columns),
             metrics={"cost": asdict(self.cost), "history": asdict(self.history)},
             extra={GRAPH: self.graph, SCORE_GRAPH: score_alone(self.graph)},
         )
@@ -110,16 +105,9 @@ class TrainedAnomaly:
         Raises:
             ArtefactError: If a file is missing, changed or foreign, or events are scored differently.
         """
-        path = Path(path)
-        artefact = load_artefact(path, kind=KIND)
-        inputs = dict(artefact.inputs)
-        if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):
-            raise ArtefactError(
-                "the config or the columns in the manifest are not those that it was trained with",
-                where=str(path / MANIFEST),
-                hint="copy or train the artefact again; a config is changed before training",
-            )
-        try:
+        artefact = load_artefact(Path(path), kind=KIND)
+        inputs = inputs_of(artefact)
+        with fitting(artefact):
             config = AnomalyConfig.model_validate(artefact.config["anomaly"])
             train, validation, calibration = artefact.config["events"]
             trained = cls(
@@ -141,20 +129,9 @@ class TrainedAnomaly:
             )
             kept = artefact.validation["score"]
             worst = float(np.abs(trained.scoring.score(trained.examples) - kept).max())
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
-            reason = error.found if isinstance(error, NeymanError) else f"{type(error).__name__} {error}"
-            raise ArtefactError(
-                f"does not fit this version of neyman: {' '.join(reason.split())[:100]}",
-                where=str(path),
-                hint="train it again with this version",
-            ) from error
-        if not worst <= _TOLERANCE * float(kept.std()):
-            raise ArtefactError(
-                f"its own validation events are scored differently by {worst:.2g}",
-                where=str(path),
-                expected=f"less than {_TOLERANCE * float(kept.std()):.2g}",
-                hint="train it again: the libraries here compute something else than those it was made with",
-            )
+            below = _TOLERANCE * float(kept.std())
+        found = f"its own validation events are scored differently by {worst:.2g}"
+        require_same(artefact, found, worst, below=below)
         return trained
 
 
@@ -208,8 +185,3 @@ def run_graph(graph: bytes, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " 
     run = session(graph)
     blocks = (np.ascontiguousarray(x[start : start + _BLOCK]) for start in range(0, len(x), _BLOCK))
     return np.concatenate([run(["score"], {INPUT: block})[0] for block in blocks])
-
-
-def _identity(config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of what decides about the answers beside the weights, so that nobody edits it by hand."""
-    return digest({"config": dict(config), "events": [dict(column) for column in events]})

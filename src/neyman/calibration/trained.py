@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +19,14 @@ from neyman.calibration.polish import Polish
 from neyman.calibration.sample import Sample
 from neyman.calibration.scaling import Scaling
 from neyman.calibration.training import NOMINAL, OnEpoch, fit, in_double, new_flow
-from neyman.core.artefacts import MANIFEST, load_artefact, save_artefact
-from neyman.core.errors import ArtefactError, DataError, InputError, NeymanError
-from neyman.core.files import digest
+from neyman.core.artefacts import load_artefact, save_artefact
+from neyman.core.errors import DataError, InputError
+from neyman.core.restoring import fitting, inputs_of, require_same, require_unchanged, with_config
 from neyman.events.columns import Schema
 from neyman.learning.training import History
 
 KIND = "calibration"
-_CONFIG, _FLOW, _POLISH = "config", "flow/", "polish/"
+_FLOW, _POLISH = "flow/", "polish/"
 _TOLERANCE = 1e-4  # of the scale of a variable: other libraries stay far below
 _EXAMPLES = 50
 
@@ -93,9 +92,7 @@ class TrainedCalibration:
             DataError: If a file is no longer there.
         """
         loaded = load(self.config)
-        for name, kept in self.inputs.items():
-            if loaded.inputs.get(name) != kept:
-                raise ArtefactError("this file has changed since the training", where=name, expected=f"{kept[:12]}…")
+        require_unchanged(self.inputs, loaded.inputs)
         return loaded
 
     def save(self, path: Path | str) -> TrainedCalibration:
@@ -115,7 +112,7 @@ class TrainedCalibration:
             validation={"x": x, "c": c, "z": self.nominal(x, c)},
             card=model_card(self.config, self.schema, self.scaling, self.trained_on),
             seeds={"training": self.config.seed},
-            inputs={**self.inputs, _CONFIG: _identity(config, events)},
+            inputs=with_config(self.inputs, config, events),
             metrics={
                 "cpu_seconds": self.cpu_seconds,
                 "histories": {name: asdict(history) for name, history in self.histories.items()},
@@ -130,16 +127,9 @@ class TrainedCalibration:
         Raises:
             ArtefactError: If a file is missing, changed or foreign, or events are corrected differently.
         """
-        path = Path(path)
-        artefact = load_artefact(path, kind=KIND)
-        inputs = dict(artefact.inputs)
-        if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):
-            raise ArtefactError(
-                "the config or the columns in the manifest are not those that it was trained with",
-                where=str(path / MANIFEST),
-                hint="copy or train the artefact again; a config is changed before training",
-            )
-        try:
+        artefact = load_artefact(Path(path), kind=KIND)
+        inputs = inputs_of(artefact)
+        with fitting(artefact):
             config = CalibrationConfig.model_validate(artefact.config["calibration"])
             scaling = Scaling.from_json(artefact.config["scaling"])
             simulation, data = artefact.config["trained_on"]
@@ -159,20 +149,8 @@ class TrainedCalibration:
             )
             moved = scaling.standardise(trained.nominal(x, c)) - scaling.standardise(z)
             worst = float(np.abs(moved).max())
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
-            reason = error.found if isinstance(error, NeymanError) else f"{type(error).__name__} {error}"
-            raise ArtefactError(
-                f"does not fit this version of neyman: {' '.join(reason.split())[:100]}",
-                where=str(path),
-                hint="train it again with this version",
-            ) from error
-        if not worst < _TOLERANCE:
-            raise ArtefactError(
-                f"its own validation events are corrected differently by {worst:.2g} of their scale",
-                where=str(path),
-                expected=f"less than {_TOLERANCE:g}",
-                hint="train it again: the libraries here compute something else than those it was made with",
-            )
+        found = f"its own validation events are corrected differently by {worst:.2g} of their scale"
+        require_same(artefact, found, worst, below=_TOLERANCE)
         return trained
 
     def _check(self, sample: Sample) -> None:
@@ -232,8 +210,3 @@ def _correction(
         flow = new_flow(config, scaling)
     flow.load_state_dict({key: torch.from_numpy(array) for key, array in under(_FLOW).items()})
     return Correction(scaling, in_double(flow), Polish.from_arrays(under(_POLISH), len(config.variables)))
-
-
-def _identity(config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of what decides about the answers beside the weights, so that nobody edits it by hand."""
-    return digest({"config": dict(config), "events": [dict(column) for column in events]})

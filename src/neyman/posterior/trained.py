@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from neyman.core.artefacts import MANIFEST, Artefact, load_artefact, save_artefact
-from neyman.core.errors import ArtefactError, InputError, NeymanError
-from neyman.core.files import digest
+from neyman.core.artefacts import Artefact, load_artefact, save_artefact
+from neyman.core.errors import InputError
 from neyman.core.random import stream
+from neyman.core.restoring import fitting, inputs_of, require_same, with_config
 from neyman.events.columns import Schema
 from neyman.learning.events import EventNetwork
 from neyman.learning.flows import ConditionalFlow
@@ -33,7 +33,6 @@ from neyman.simulation.protocol import Simulator
 from neyman.simulation.rebuild import rebuild
 
 KIND = "posterior"
-_CONFIG = "config"
 _TOLERANCE = 1e-3  # of a log-density: float32 on another machine stays far below
 
 
@@ -88,7 +87,7 @@ class TrainedPosterior:
             validation=self._validation(),
             card=model_card(self.config, self.simulator_config, self.prior, self.schema),
             seeds={"training": self.config.seed},
-            inputs={**self.inputs, _CONFIG: _identity(config, events)},
+            inputs=with_config(self.inputs, config, events),
             metrics={
                 "cpu_seconds": self.cpu_seconds,
                 "histories": {stage: asdict(history) for stage, history in self.histories.items()},
@@ -103,16 +102,9 @@ class TrainedPosterior:
         Raises:
             ArtefactError: If a file is missing, changed or foreign, or the network answers differently.
         """
-        path = Path(path)
-        artefact = load_artefact(path, kind=KIND)
-        inputs = dict(artefact.inputs)
-        if inputs.pop(_CONFIG, None) != _identity(artefact.config, artefact.events):
-            raise ArtefactError(
-                "the config or the columns in the manifest are not those that it was trained with",
-                where=str(path / MANIFEST),
-                hint="copy or train the artefact again; a config is changed before training",
-            )
-        try:
+        artefact = load_artefact(Path(path), kind=KIND)
+        inputs = inputs_of(artefact)
+        with fitting(artefact):
             config = EstimationConfig.model_validate(artefact.config["estimation"])
             schema = Schema.from_json(artefact.events)
             prior = UniformPrior(artefact.config["prior"]["bounds"])
@@ -131,22 +123,8 @@ class TrainedPosterior:
                 artefact.digest,
             )
             worst = trained._difference(artefact)
-        except ArtefactError:
-            raise
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, InputError) as error:
-            reason = error.found if isinstance(error, NeymanError) else f"{type(error).__name__} {error}"
-            raise ArtefactError(
-                f"does not fit this version of neyman: {' '.join(reason.split())[:100]}",
-                where=str(path),
-                hint="train it again with this version",
-            ) from error
-        if not worst < _TOLERANCE:
-            raise ArtefactError(
-                f"the log-densities of its own validation events differ by {worst:.2g}",
-                where=str(path),
-                expected=f"less than {_TOLERANCE:g}",
-                hint="train it again: the libraries here compute something else than those it was made with",
-            )
+        found = f"the log-densities of its own validation events differ by {worst:.2g}"
+        require_same(artefact, found, worst, below=_TOLERANCE)
         return trained
 
     def _validation(self) -> dict[str, np.ndarray]:
@@ -212,11 +190,6 @@ def train_on(
         time.process_time() - began,
         {} if data is None else {"data": data.digest},
     )
-
-
-def _identity(config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of what decides about the answers beside the weights, so that nobody edits it by hand."""
-    return digest({"config": dict(config), "events": [dict(column) for column in events]})
 
 
 def _weights(estimator: FlowEstimator) -> dict[str, np.ndarray]:
