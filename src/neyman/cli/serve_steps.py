@@ -35,6 +35,8 @@ def serve_step(settings: Settings, *, first_key: bool) -> None:
         for line in check_models(settings):
             typer.echo(line)
         open_storage(settings.storage)  # before anything is made: its keys may be missing
+        with opened(settings.database):  # before folders are made, and those before a key that is shown once
+            pass
         make_places(settings)
         url = url_of(listener)
         typer.echo("\n".join(_key_lines(settings, url, first_key=first_key)))
