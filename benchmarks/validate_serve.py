@@ -117,7 +117,8 @@ class Grounds:
         return attack("sqlite", *self.settings("sqlite"), self.arguments)
 
     def postgresql(self):
-        server = Postgres()
+        (self.work / "cluster").mkdir()
+        server = Postgres(self.work / "cluster")
         server.start()
         try:
             folder, settings = self.settings("postgresql", database=server.database())
@@ -159,6 +160,7 @@ def main():
     os.environ |= {"TEST_S3_ACCESS": ACCESS_KEY, "TEST_S3_SECRET": SECRET_KEY}
     began = time.time()
     with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o755)  # PostgreSQL works as another user
         grounds = Grounds(Path(temporary), arguments)
         found = {name: getattr(grounds, name)() for name in arguments.on}
     report = {

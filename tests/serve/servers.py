@@ -54,21 +54,20 @@ class Server:
     def __init__(self, command, port, *, env=None, user=None):
         self.port = port
         self._command, self._env, self._user = command, {**os.environ, **(env or {})}, user
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - for as long as there is somebody to write it
         self.process = None
 
     def start(self):
         for _ in range(10):  # while it was away, a connection of another process may have had its port
-            self.process = subprocess.Popen(
-                self._command, env=self._env, user=self._user, stdin=subprocess.DEVNULL,
-                stdout=self._log, stderr=self._log,
-            )  # fmt: skip
-            wait_for(lambda: listens(self.port) or self.process.poll() is not None)
-            if self.process.poll() is None:
-                return
+            with tempfile.TemporaryFile() as log:
+                self.process = subprocess.Popen(
+                    self._command, env=self._env, user=self._user, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
+                wait_for(lambda: listens(self.port) or self.process.poll() is not None)
+                if self.process.poll() is None:
+                    return
+                log.seek(0)
+                last = log.read()[-1000:].decode(errors="replace")
             time.sleep(0.5)
-        self._log.seek(0)
-        last = self._log.read()[-1000:].decode(errors="replace")
         raise AssertionError(f"{self._command[0]} ended with code {self.process.returncode}: ...{last}")
 
     def stop(self, *, kill=True):
@@ -98,16 +97,15 @@ def _postgres_programs():
 
 
 class Postgres(Server):
-    """A cluster of its own, in a folder that its user can reach: pytest shuts its own whenever another run begins."""
+    """A cluster of its own, in a folder that another user can reach."""
 
-    def __init__(self):
+    def __init__(self, folder):
         programs = _postgres_programs()
         if programs is None:
             missing("PostgreSQL")
         user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-        self._folder = tempfile.TemporaryDirectory(prefix="neyman-postgres-", ignore_cleanup_errors=True)
-        Path(self._folder.name).chmod(0o755)
-        data = Path(self._folder.name) / "data"
+        folder.chmod(0o755)
+        data = folder / "data"
         data.mkdir()
         if user:
             shutil.chown(data, user)
@@ -158,10 +156,12 @@ class Postgres(Server):
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    server = Postgres()
-    server.start()
-    yield server
-    server.stop()
+    # Not in pytest's own folder, which every other run of pytest closes to other users.
+    with tempfile.TemporaryDirectory(prefix="neyman-postgres-", ignore_cleanup_errors=True) as folder:
+        server = Postgres(Path(folder))
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
