@@ -16,20 +16,18 @@ CPU time on one core, each the best of several. Printed as one JSON object, last
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 
 import iminuit
 import numpy as np
 import torch
+from reporting import origin, show, speed_options
 from scipy.special import xlogy
 from scipy.stats import norm
 
 from neyman.abcd.loss import loss_and_gradients
 from neyman.abcd.torch import expected_loss
-from neyman.core.provenance import commit, versions
 
 FULL = {"bins": (16, 100, 1000), "repeat": 300, "fits": 5, "events": 100_000}
 REDUCED = {"bins": (2, 16), "repeat": 3, "fits": 1, "events": 2_000}
@@ -152,10 +150,7 @@ def networks(events: int):
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--reduced", action="store_true", help="the size that CI runs")
-    options = parser.parse_args()
+    options = speed_options(__doc__).parse_args()
     size, load = REDUCED if options.reduced else FULL, os.getloadavg()[0]
     torch.set_num_threads(1)
     milliseconds = {}
@@ -178,11 +173,9 @@ def main() -> None:
         "cls_difference": abs(by_minuit(*arrays) - loss_and_gradients(*arrays).value),
         "reduced": options.reduced,
         "load": load,
-        "commit": commit(),
-        "versions": versions() | {"iminuit": iminuit.__version__},
-        "command": "python benchmarks/abcd.py --json",
+        **origin("python benchmarks/abcd.py --json", iminuit=iminuit.__version__),
     }
-    print(json.dumps(report, indent=None if options.json else 2))
+    show(report, options)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,7 @@ machine; for batches and steps CPU time is measured, for single events the clock
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import os
 import tempfile
 import time
@@ -31,6 +29,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from reporting import origin, show, speed_options
 
 from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.data import Loaded
@@ -39,7 +38,6 @@ from neyman.anomaly.onnx_graph import onnx_model
 from neyman.anomaly.runtime import Scorer
 from neyman.anomaly.scoring import Scoring
 from neyman.anomaly.trained import train_anomaly
-from neyman.core.provenance import commit, versions
 from neyman.learning.schedule import one_cycle
 from neyman.learning.score_matching import ScoreMatching
 from neyman.learning.training import adamw
@@ -214,10 +212,7 @@ def step(model, optimiser, batch, rate, clip):
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--reduced", action="store_true", help="the size that CI runs")
-    options = parser.parse_args()
+    options = speed_options(__doc__).parse_args()
     size, load = REDUCED if options.reduced else FULL, os.getloadavg()[0]
     torch.set_num_threads(1)
     seconds, peak, single = batches(size)
@@ -238,11 +233,9 @@ def main() -> None:
         "batch": size["batch"],
         "reduced": options.reduced,
         "load": load,
-        "commit": commit(),
-        "versions": versions(),
-        "command": "python benchmarks/anomaly.py --json",
+        **origin("python benchmarks/anomaly.py --json"),
     }
-    print(json.dumps(report, indent=None if options.json else 2))
+    show(report, options)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,7 @@ turns, so that all meet the same load of the machine. CPU time on one thread. Pr
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
-import json
 import os
 import time
 from statistics import median
@@ -33,13 +31,13 @@ import nflows.flows
 import nflows.transforms
 import numpy as np
 import torch
+from reporting import origin, show, speed_options
 from torch.nn.functional import silu
 
 from neyman.calibration.config import CalibrationConfig, ChecksConfig
 from neyman.calibration.metrics import measure
 from neyman.calibration.sample import Sample
 from neyman.calibration.trained import train_calibration
-from neyman.core.provenance import commit, versions
 from neyman.learning.config import TrainingConfig
 from neyman.learning.paired_flows import BOUND, PairedFlow
 from neyman.learning.schedule import one_cycle
@@ -208,10 +206,7 @@ def drawn(kind, events, seed):
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--reduced", action="store_true", help="the size that CI runs")
-    options = parser.parse_args()
+    options = speed_options(__doc__).parse_args()
     size, load = REDUCED if options.reduced else FULL, os.getloadavg()[0]
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -242,11 +237,9 @@ def main() -> None:
         "batch": size["batch"],
         "reduced": options.reduced,
         "load": load,
-        "commit": commit(),
-        "versions": versions() | {"nflows": importlib.metadata.version("nflows")},
-        "command": "python benchmarks/calibration.py --json",
+        **origin("python benchmarks/calibration.py --json", nflows=importlib.metadata.version("nflows")),
     }
-    print(json.dumps(report, indent=None if options.json else 2))
+    show(report, options)
 
 
 if __name__ == "__main__":

@@ -37,9 +37,8 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from reporting import origin, show, speed_options
 from unbinned import samples
-
-from neyman.core.provenance import commit, versions
 
 FULL = {"events": [100_000, 1_000_000], "repeat": 20, "points": 20}
 REDUCED = {"events": [2_000, 8_000], "repeat": 2, "points": 3}
@@ -305,9 +304,7 @@ def finite(found):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--reduced", action="store_true", help="the size that CI runs")
+    parser = speed_options(__doc__)
     parser.add_argument(
         "--huge", action="store_true", help=f"also ours with {HUGE:,} events: 17 GB of memory, 6 of disk"
     )
@@ -320,7 +317,9 @@ def main() -> None:
         print(json.dumps(CONTESTANTS[options.contestant](options.folder, options.scale)))
         return
     scale = REDUCED if options.reduced else FULL
-    began, load, (small, large) = commit(), [os.getloadavg()[0]], scale["events"]
+    compared = {name: metadata.version(name) for name in ("jax", "numba", "iminuit")}
+    began = origin("python benchmarks/fit_unbinned.py --json", **compared)
+    load, (small, large) = [os.getloadavg()[0]], scale["events"]
     found = {
         small: contest(small, {**scale, "with": ["theirs", "fits", "profiles"]}),
         large: contest(large, {**scale, "with": ["fits"] if options.reduced else ["theirs", "fits"]}),
@@ -341,11 +340,9 @@ def main() -> None:
         "by_events": found,
         "reduced": options.reduced,
         "load": load,
-        "commit": began,
-        "versions": versions() | {name: metadata.version(name) for name in ("jax", "numba", "iminuit")},
-        "command": "python benchmarks/fit_unbinned.py --json",
+        **began,
     }
-    print(json.dumps(finite(report), indent=None if options.json else 2))
+    show(finite(report), options)
 
 
 if __name__ == "__main__":

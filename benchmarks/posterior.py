@@ -18,13 +18,13 @@ Prints one JSON object last. All times are CPU-seconds of this process on one th
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 import warnings
 
 import numpy as np
 import torch
+from reporting import speed_options
 
 from neyman.core.provenance import commit, versions
 from neyman.core.random import stream
@@ -196,10 +196,7 @@ def default_quality(*, reduced):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last (always done)")
-    parser.add_argument("--reduced", action="store_true", help="a check of the shape: small sizes, meaningless ratios")
-    options = parser.parse_args()
+    options = speed_options(__doc__, words="a check of the shape: small sizes, meaningless ratios").parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     reduced = options.reduced

@@ -21,7 +21,6 @@ Printed as one JSON object, last:
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -39,10 +38,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import yaml
+from reporting import origin, show, speed_options
 from serve_load import measure, request
 
 from neyman.anomaly.runtime import Scorer
-from neyman.core.provenance import commit, versions
 from neyman.serve.claims import ClaimTable
 from neyman.serve.database import connect, upgrade
 from neyman.serve.jobs import JobTable
@@ -322,10 +321,7 @@ def batch(models, folder, size):
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object last")
-    parser.add_argument("--quick", action="store_true", help="the size that CI runs")
-    options = parser.parse_args()
+    options = speed_options(__doc__, small="--quick").parse_args()
     size, load = QUICK if options.quick else FULL, os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
@@ -335,11 +331,9 @@ def main() -> None:
         "batch_rows": size["rows"],
         "quick": options.quick,
         "load": load,
-        "commit": commit(),
-        "versions": versions(),
-        "command": "python benchmarks/serve.py --json",
+        **origin("python benchmarks/serve.py --json"),
     }
-    print(json.dumps(report, indent=None if options.json else 2))
+    show(report, options)
 
 
 if __name__ == "__main__":

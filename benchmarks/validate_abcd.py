@@ -11,7 +11,6 @@ at once on test events. Every trial is a file in WORK: a run that was stopped go
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
@@ -19,14 +18,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from reporting import between_markers, origin, publish, validation_options
 
 from neyman.abcd.checking import check
 from neyman.abcd.config import AbcdConfig
 from neyman.abcd.evaluation import choose_cuts
 from neyman.abcd.trained import train_abcd
 from neyman.core.errors import NeymanError
-from neyman.core.files import digest, write_json, write_text
-from neyman.core.provenance import commit, versions
+from neyman.core.files import digest, write_json
 from neyman.core.random import stream
 
 LARGEST, LEAST = 0.1, 5.0  # of |δ|; of the expected background in each region of each bin
@@ -251,9 +250,6 @@ NAMES = {
 
 def with_results(page: str, report: dict) -> str:
     """The page with a table between its markers."""
-    begin, end = "<!-- results -->", "<!-- end of results -->"
-    head, _, rest = page.partition(begin)
-    tail = rest.partition(end)[2]
     lines = [
         "| trained by | tried | limit on μ | over the best score's | over Double DisCo's | δ of test events | closes |",
         "|---|---|---|---|---|---|---|",
@@ -270,7 +266,7 @@ def with_results(page: str, report: dict) -> str:
         closure = f"{_percent(row['non_closure'])}, largest {_percent(row['largest_non_closure'])}"
         cells = [name, found["configurations"], f"{row['limit']:.3f}{spread}", best, over, closure]
         lines.append(f"| {' | '.join(map(str, cells))} | {row['closes']} of {row['seeds']} |")
-    return "\n".join([head + begin, "", *lines, "", end + tail])
+    return between_markers(page, lines)
 
 
 def _percent(value: float) -> str:
@@ -279,32 +275,24 @@ def _percent(value: float) -> str:
 
 def main() -> None:
     """Study one kind of data."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = validation_options(__doc__)
     parser.add_argument("--data", choices=DATA, default="toy")
     parser.add_argument("--work", type=Path, required=True, help="folder of finished trials")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the table into this page, between its markers")
     parser.add_argument("--methods", nargs="+", default=["double_disco", "cls", "bce", "cls_alone"])
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--seeds", type=int)
-    parser.add_argument("--reduced", action="store_true", help="the size that tests run")
     asked = parser.parse_args()
-    began = commit()
+    began = origin(f"python benchmarks/validate_abcd.py --data {asked.data} --trials {asked.trials}")
     found = study(
         asked.data, asked.work, asked.methods, asked.trials, asked.seeds or SEEDS[asked.data], short=asked.reduced
     )
     report = {
-        "command": f"python benchmarks/validate_abcd.py --data {asked.data} --trials {asked.trials}",
-        "commit": began,
-        "versions": versions(),
+        **began,
         "largest_non_closure": LARGEST,
         "summary": summary(found),
         "methods": found,
     }
-    if asked.json:
-        write_json(asked.json, report)
-    if asked.docs:
-        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
+    publish(report, asked, with_results)
     print(json.dumps(report["summary"]))
 
 

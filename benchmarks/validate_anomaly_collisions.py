@@ -10,12 +10,13 @@ Pythia made in the cache.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+
+from reporting import between_markers, origin, publish, validation_options
 
 from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.data import load
@@ -29,8 +30,6 @@ from neyman.anomaly.scores.forest import Forest
 from neyman.anomaly.scores.knn import NearestNeighbours
 from neyman.anomaly.scores.mahalanobis import Mahalanobis
 from neyman.core.executors import local_executor
-from neyman.core.files import write_json, write_text
-from neyman.core.provenance import commit, versions
 from neyman.events.events import Events
 from neyman.events.parquet import write_parquet
 from neyman.simulation.pythia.collider import accepted_events, background_mixture
@@ -44,7 +43,6 @@ FULL = {"forty_mhz": (10_000, 1500), "dijet": (27_000, 800)}
 SPLIT = {"train": 0.6, "validation": 0.1, "calibration": 0.05}  # nothing is promised here; more for the test
 REDUCED = {"forty_mhz": (300, 30), "dijet": (150, 20)}
 TARGETS = {"a_4l": 0.93, "leptoquark": 0.91, "h0_tautau": 0.80}
-BEGIN, END = "<!-- collisions -->", "<!-- end of collisions -->"
 
 
 def events(layout: str, sizes: tuple[int, int], signals: tuple[str, ...], work: Path, workers: int | None) -> dict:
@@ -147,7 +145,6 @@ def _at_99(row: dict) -> float | None:
 
 def with_results(page: str, report: dict) -> str:
     """The page with the tables between its markers."""
-    head, _, rest = page.partition(BEGIN)
     lines = []
     for layout, each in report["studies"].items():
         signals = list(dict.fromkeys(row["signal"] for row in each["separations"]))
@@ -168,34 +165,26 @@ def with_results(page: str, report: dict) -> str:
             name = f"**{score}**" if score == each["config"]["score"] else score
             lines.append(f"| {name} | {' | '.join(cells)} | {each['fit_cpu_seconds'][score]:.0f} |")
         lines.append("")
-    return "\n".join([head + BEGIN, "", *lines, END + rest.partition(END)[2]])
+    return between_markers(page, lines[:-1], "collisions")
 
 
 def main() -> None:
     """Look once."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = validation_options(__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of the events")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the tables into this page, between its markers")
     parser.add_argument("--layouts", nargs="+", choices=list(SIGNALS), default=list(SIGNALS))
     parser.add_argument("--workers", type=int, help="processes that simulate")
-    parser.add_argument("--reduced", action="store_true", help="the size that tests run")
     asked = parser.parse_args()
-    began, sizes = commit(), REDUCED if asked.reduced else FULL
+    sizes = REDUCED if asked.reduced else FULL
     report = {
-        "command": "python benchmarks/validate_anomaly_collisions.py",
-        "commit": began,
-        "versions": versions(),
+        **origin("python benchmarks/validate_anomaly_collisions.py"),
         "studies": {
             layout: study(config_of(layout, sizes[layout], asked.work, asked.workers, short=asked.reduced))
             for layout in asked.layouts
         },
     }
     report["verdicts"] = verdicts(report)
-    if asked.json:
-        write_json(asked.json, report)
-    if asked.docs:
-        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
+    publish(report, asked, with_results)
     print(json.dumps(report["verdicts"]))
 
 

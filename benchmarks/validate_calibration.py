@@ -11,13 +11,13 @@ in WORK: a run that was stopped goes on.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import time
 from pathlib import Path
 
 import numpy as np
+from reporting import between_markers, origin, publish, validation_options
 
 from neyman.calibration.applying import band
 from neyman.calibration.baselines import BoostedReweighting, CellQuantileMap, InclusiveQuantileMap
@@ -27,8 +27,7 @@ from neyman.calibration.metrics import Chi2, cells_chi2, inclusive_chi2, measure
 from neyman.calibration.polish import Polish
 from neyman.calibration.sample import Sample
 from neyman.calibration.trained import TrainedCalibration, train_calibration
-from neyman.core.files import digest, write_json, write_text
-from neyman.core.provenance import commit, versions
+from neyman.core.files import digest
 from neyman.core.random import stream
 from neyman.diagnostics.intervals import binomial_interval
 from neyman.simulation.impact_parameter import impact_parameter_sample, true_map
@@ -286,9 +285,6 @@ PARTS = {"table": table, "histograms": histograms, "distance": distance, "covera
 
 def with_results(page: str, report: dict) -> str:
     """The page with tables between its markers."""
-    begin, end = "<!-- results -->", "<!-- end of results -->"
-    head, _, rest = page.partition(begin)
-    tail = rest.partition(end)[2]
     lines = [
         "| method | χ²/bin | in cells | in cells, 500k | AUC − ½ in 10⁻³ | W₁/σ in 10⁻³ | > 100 µm | > 200 µm "
         "| > 300 µm | CPU-s |",
@@ -318,24 +314,19 @@ def with_results(page: str, report: dict) -> str:
             + " | ".join(f"{off[name]:.4f}" for name in ("flow", "quantile_map", "cell_quantile_map", "none"))
             + " |"
         )
-    return "\n".join([head + begin, "", *lines, "", end + tail])
+    return between_markers(page, lines)
 
 
 def main() -> None:
     """Answer the three questions."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = validation_options(__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of trained corrections")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the tables into this page, between its markers")
     parser.add_argument("--kinematics", choices=["toy", "pythia"], default="pythia")
     parser.add_argument("--only", choices=list(PARTS), help="one question, and its answer into what JSON has already")
-    parser.add_argument("--reduced", action="store_true", help="the size that tests run")
     asked = parser.parse_args()
-    began, size = commit(), REDUCED if asked.reduced else FULL
+    size = REDUCED if asked.reduced else FULL
     report = {
-        "command": f"python benchmarks/validate_calibration.py --kinematics {asked.kinematics}",
-        "commit": began,
-        "versions": versions(),
+        **origin(f"python benchmarks/validate_calibration.py --kinematics {asked.kinematics}"),
         "sizes": {name: list(value) if isinstance(value, tuple) else value for name, value in size.items()},
     }
     found = {name: PARTS[name](size, asked.work, asked.kinematics, short=asked.reduced)
@@ -346,12 +337,10 @@ def main() -> None:
         if any(before[name] != value for name, value in report.items()):
             parser.error(f"{asked.json} is of another commit, of other versions or of other sizes")
     report = before | report | found
-    if asked.json:
-        write_json(asked.json, report)
-    if not all(name in report for name in PARTS):
+    whole = all(name in report for name in PARTS)
+    publish(report, asked, with_results if whole else None)
+    if not whole:
         return
-    if asked.docs:
-        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
     flow, floor = (report["table"]["draw"][name] for name in ("corrected", "floor"))
     excess = {key: flow[key] - floor[key] for key in ("chi2_per_bin", "chi2_per_bin_cells", "auc")}
     print(json.dumps({"excess": excess, "tails": report["table"]["tails"], "coverage": report["coverage"]}))

@@ -9,19 +9,16 @@ floor) and the exact map of each shape alone, which no method that treats shapes
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
+from reporting import between_markers, origin, publish, validation_options
 
 from neyman.calibration.baselines import BoostedReweighting, CellQuantileMap, InclusiveQuantileMap
 from neyman.calibration.config import CalibrationConfig, ChecksConfig
 from neyman.calibration.metrics import measure
 from neyman.calibration.sample import Sample
 from neyman.calibration.trained import train_calibration
-from neyman.core.files import write_json, write_text
-from neyman.core.provenance import commit, versions
 from neyman.core.random import stream
 from neyman.simulation.shower_shapes import map_of_each, shower_shapes_sample
 
@@ -36,7 +33,6 @@ METHODS = {
     "corrected": "flow",
     "floor": "floor: other data",
 }
-BEGIN, END = "<!-- shapes -->", "<!-- end of shapes -->"
 
 
 def drawn(kind: str, events: int, seed: int, config: CalibrationConfig) -> Sample:
@@ -98,35 +94,25 @@ def summary(rows: list[dict]) -> dict[str, float]:
 
 def with_results(page: str, report: dict) -> str:
     """The page with the table between its markers."""
-    head, _, rest = page.partition(BEGIN)
     lines = ["| method | classifier's AUC | χ²/bin | in cells | effective events |", "|---|---|---|---|---|"]
     for method, name in METHODS.items():
         row = report["study"]["methods"][method]
         auc = f"{row['auc']:.4f} ± {row['auc_error']:.4f}"
         chi2 = f"{row['chi2_per_bin']:.2f} | {row['chi2_per_bin_cells']:.2f}"
         lines.append(f"| {name} | {auc} | {chi2} | {row['effective_events']:,.0f} |")
-    return "\n".join([head + BEGIN, "", *lines, "", END + rest.partition(END)[2]])
+    return between_markers(page, lines, "shapes")
 
 
 def main() -> None:
     """Answer the question."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the table into this page, between its markers")
-    parser.add_argument("--reduced", action="store_true", help="the size that tests run")
-    asked = parser.parse_args()
-    began, size = commit(), REDUCED if asked.reduced else FULL
+    asked = validation_options(__doc__).parse_args()
+    size = REDUCED if asked.reduced else FULL
     report = {
-        "command": "python benchmarks/validate_calibration_shapes.py",
-        "commit": began,
-        "versions": versions(),
+        **origin("python benchmarks/validate_calibration_shapes.py"),
         "sizes": size,
         "study": study(size, short=asked.reduced),
     }
-    if asked.json:
-        write_json(asked.json, report)
-    if asked.docs:
-        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
+    publish(report, asked, with_results)
     print(json.dumps({name: row["auc"] for name, row in report["study"]["methods"].items()}))
 
 

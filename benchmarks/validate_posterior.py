@@ -9,14 +9,14 @@ Interrupted, it goes on where it stopped.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
 from pathlib import Path
 
-from neyman.core.files import write_json, write_text
-from neyman.core.provenance import commit, versions
+from reporting import between_markers, origin, publish, validation_options
+
+from neyman.core.files import write_json
 from neyman.posterior.checking import check, check_estimator
 from neyman.posterior.config import PosteriorConfig
 from neyman.posterior.estimators import ExactGrid, PriorEstimator
@@ -95,34 +95,29 @@ def summarise(rows: list[dict]) -> dict[str, dict]:
     return table
 
 
-def with_table(page: str, rows: list[dict]) -> str:
+def with_results(page: str, report: dict) -> str:
     """The page with the table of results between its markers."""
-    begin, end = "<!-- results -->", "<!-- end of results -->"
-    head, _, rest = page.partition(begin)
-    _, _, tail = rest.partition(end)
     lines = ["| estimator | training, CPU-s | N | KL | width ratio | smallest p |", "|---|---|---|---|---|---|"]
-    for kind, table in summarise(rows).items():
-        spent = statistics.fmean(r["training_cpu_seconds"] for r in rows if r["estimator"] == kind)
+    for kind, table in summarise(report["rows"]).items():
+        spent = statistics.fmean(r["training_cpu_seconds"] for r in report["rows"] if r["estimator"] == kind)
         for size, found in table.items():
             first = size == str(SIZES[0])
             lines.append(
                 f"| {f'`{kind}`' * first} | {f'{spent:.0f}' * first} | {int(size):,} | {found['kl']:.4f} (worst seed "
                 f"{found['kl_worst_seed']:.4f}) | {found['sd_ratio']:.3f} | {found['smallest_p_value']:.2g} |"
             )
-    return "\n".join([head + begin, "", *lines, "", end + tail])
+    return between_markers(page, lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = validation_options(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for artefacts")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the table into this page, between its markers")
     parser.add_argument("--seeds", type=int, nargs="+", help="other seeds than the three of the claim")
     parser.add_argument("--no-training", action="store_true", help="report the rows that are there already")
-    parser.add_argument("--reduced", action="store_true", help="the size that CI runs")
     parser.add_argument("--kinds", nargs="+", default=list(TARGET_KL))
     options = parser.parse_args()
     scale = REDUCED if options.reduced else FULL
+    come_from = origin("python benchmarks/validate_posterior.py" + (" --reduced" if options.reduced else ""))
     began = time.process_time()
     rows = []
     seeds = tuple(options.seeds or scale["seeds"])
@@ -159,9 +154,7 @@ def main() -> None:
     rows.append(json.loads(done.read_text()))
     table = summarise(rows)
     report = {
-        "command": "python benchmarks/validate_posterior.py" + (" --reduced" if options.reduced else ""),
-        "commit": commit(),
-        "versions": versions(),
+        **come_from,
         "seeds": list(seeds),
         "sets": scale["sets"],
         "exact_sets": scale["exact_sets"],
@@ -170,10 +163,7 @@ def main() -> None:
         "table": table,
         "rows": rows,
     }
-    if options.json:
-        write_json(options.json, report)
-    if options.docs:
-        write_text(options.docs, with_table(options.docs.read_text(), rows))
+    publish(report, options, with_results)
     print(json.dumps(report["table"]))
 
 

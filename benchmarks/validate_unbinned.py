@@ -9,7 +9,6 @@ their auxiliary data; by how much a fit scatters if its reference is a sample. `
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -17,9 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from reporting import between_markers, origin, publish, validation_options
 
-from neyman.core.files import write_json, write_text
-from neyman.core.provenance import commit, versions
 from neyman.likelihood.data import Data
 from neyman.likelihood.model import Model
 from neyman.likelihood.workspace import Workspace
@@ -103,9 +101,6 @@ def sampled_reference(folder: Path, events: int, ratios: tuple[int, ...], seeds:
 
 def with_results(page: str, report: dict) -> str:
     """The page with the tables between its markers."""
-    begin, end = "<!-- results -->", "<!-- end of results -->"
-    head, _, rest = page.partition(begin)
-    _, _, tail = rest.partition(end)
     lines = [
         "| events | 4 bins | unbinned | from truth | not normalised | from truth | its background integrates to |",
         "|---|---|---|---|---|---|---|",
@@ -134,7 +129,7 @@ def with_results(page: str, report: dict) -> str:
         f"| {row['ratio']} | {row['mu']:.2f} | {row['scale']:.2f} | {row['slope']:.2f} |"
         for row in report["reference"]["rows"]
     ]
-    return "\n".join([head + begin, "", *lines, "", end + tail])
+    return between_markers(page, lines)
 
 
 def _pm(found: dict) -> str:
@@ -143,13 +138,11 @@ def _pm(found: dict) -> str:
 
 def main() -> None:
     """Measure, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--docs", type=Path, help="write the tables into this page, between its markers")
+    parser = validation_options(__doc__)
     parser.add_argument("--picture", type=Path, help="draw the profiles of the single experiments")
-    parser.add_argument("--reduced", action="store_true", help="the size that tests run")
     asked = parser.parse_args()
     size = REDUCED if asked.reduced else FULL
+    began = origin("python benchmarks/validate_unbinned.py" + (" --reduced" if asked.reduced else ""))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         compared = [example.compare(events, folder) for events in size["events"]]
@@ -160,19 +153,9 @@ def main() -> None:
             "coverage": [coverage(folder, *each) for each in size["toys"].items()],
             "reference": sampled_reference(folder, size["events"][0], size["ratios"], size["seeds"]),
         }
-    whole = {
-        "command": "python benchmarks/validate_unbinned.py" + (" --reduced" if asked.reduced else ""),
-        "commit": commit(),
-        "versions": versions(),
-        "truth": example.TRUE,
-        **report,
-    }
-    if asked.json:
-        write_json(asked.json, whole)
+    publish({**began, "truth": example.TRUE, **report}, asked, with_results)
     if asked.picture:
         example.save_figure(example.picture(compared), asked.picture)
-    if asked.docs:
-        write_text(asked.docs, with_results(asked.docs.read_text(encoding="utf-8"), report))
     print(json.dumps(report))
 
 
