@@ -198,14 +198,7 @@ def _training(trained: TrainedAnomaly) -> TrainingResult:
     train, _, calibration = trained.events
     used = [name for at, name in enumerate(preparation.names) if at in preparation.source]
     return TrainingResult(
-        history=TrainingHistory(
-            step=history.step,
-            training=history.training,
-            validation=history.validation,
-            cpu_seconds=history.cpu_seconds,
-            best=history.best,
-            stopped_early=history.stopped_early,
-        ),
+        history=TrainingHistory.model_validate(history, from_attributes=True),
         features=used,
         constant=list(preparation.constant),
         redundant=list(preparation.redundant),

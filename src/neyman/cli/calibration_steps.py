@@ -99,14 +99,7 @@ def _training(trained: TrainedCalibration) -> TrainingResult:
     simulation, data = trained.trained_on
     return TrainingResult(
         histories={
-            name: TrainingHistory(
-                step=history.step,
-                training=history.training,
-                validation=history.validation,
-                cpu_seconds=history.cpu_seconds,
-                best=history.best,
-                stopped_early=history.stopped_early,
-            )
+            name: TrainingHistory.model_validate(history, from_attributes=True)
             for name, history in trained.histories.items()
         },
         simulation_events=simulation,

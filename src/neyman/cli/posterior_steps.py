@@ -97,14 +97,7 @@ def expectations(simulator: Simulator, theta: dict[str, float], seed: int, *, ob
 def _training(config: PosteriorConfig, trained: TrainedPosterior) -> TrainingResult:
     return TrainingResult(
         stages={
-            stage: StageHistory(
-                step=history.step,
-                training=history.training,
-                validation=history.validation,
-                cpu_seconds=history.cpu_seconds,
-                best=history.best,
-                stopped_early=history.stopped_early,
-            )
+            stage: StageHistory.model_validate(history, from_attributes=True)
             for stage, history in trained.histories.items()
         },
         cpu_seconds=trained.cpu_seconds,
