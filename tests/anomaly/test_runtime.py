@@ -221,6 +221,11 @@ def without(name):
     return edit
 
 
+def swapped_columns(manifest, _folder):
+    names = manifest["config"]["preparation"]["names"]
+    names[0], names[1] = names[1], names[0]
+
+
 def with_key(key, value):
     def edit(manifest, folder):
         manifest[key] = value
@@ -233,7 +238,8 @@ def with_key(key, value):
     [
         (with_key("schema_version", 2), "from a newer neyman"),
         (with_key("kind", "calibration"), "an artefact for 'calibration'"),
-        (with_key("config", {}), "does not fit this version"),
+        (with_key("config", {}), "not those that it was trained with"),
+        (swapped_columns, "not those that it was trained with"),
         (without("model.onnx"), "does not fit this version"),
         (without("score.onnx"), "does not fit this version"),
         (replaced("model.onnx", b"graph"), "cannot run"),

@@ -25,7 +25,7 @@ from neyman.core.artefacts import load_artefact
 from neyman.core.errors import ArtefactError, DataError, InputError, require
 from neyman.core.files import replacing
 from neyman.core.progress import progress
-from neyman.core.restoring import fitting, require_same
+from neyman.core.restoring import fitting, inputs_of, require_same
 from neyman.events.tables import TableFile
 
 KIND = "anomaly"
@@ -83,6 +83,7 @@ class Scorer:
             MissingDependencyError: If onnxruntime is not installed.
         """
         artefact = load_artefact(Path(path), kind=KIND)
+        inputs_of(artefact)  # nobody has edited the names of the columns
         with fitting(artefact):
             texts = artefact.config["preparation"]
             preparation = Preparation.from_arrays(
