@@ -9,8 +9,9 @@ machine; for batches and steps CPU time is measured, for single events the clock
   and eager torch (the gradient by autograd) over that of the artefact's `Scorer`, which has both in one graph;
   `batch_vs_torch_by_hand`: eager torch with the gradient written by hand, as neyman trains it;
 - `flops_fraction`: arithmetic of energy and gradient, in matrix products alone, per second of the `Scorer`, over the
-  best float32 matrix product that torch or NumPy manage here, of several sizes (`peak_gflops`); the graph has merged
-  two linear layers and gets by with less: `executed_flops_fraction` counts what it really multiplies;
+  best float32 matrix product that torch, NumPy or ONNX Runtime manage here, of several sizes (`peak_gflops`, and each
+  in `products_gflops`); the graph has merged two linear layers and gets by with less: `executed_flops_fraction` counts
+  what it really multiplies;
 - `single_p50_us`, `single_p99_us`: one event through `Scorer.score`, by the clock, in microseconds;
 - `microseconds`: per event of a batch, by score;
 - `train_vs_reference`: median CPU time of a step of a plain loop (float32, `autograd.grad(..., create_graph=True)`)
@@ -28,6 +29,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import onnx
 import torch
 from reporting import origin, show, speed_options
 
@@ -35,7 +37,7 @@ from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.data import Loaded
 from neyman.anomaly.energy_model import matrix_products_in_bfloat16, new_network, noisy_batches
 from neyman.anomaly.onnx_graph import onnx_model
-from neyman.anomaly.runtime import Scorer
+from neyman.anomaly.runtime import Scorer, session
 from neyman.anomaly.scoring import Scoring
 from neyman.anomaly.trained import train_anomaly
 from neyman.learning.schedule import one_cycle
@@ -92,19 +94,33 @@ def best_of(contestants, repeat):
 
 
 def products(size):
-    """Square matrix products by torch and by NumPy: what to call, and the arithmetic."""
+    """Square matrix products by torch, by NumPy and by ONNX Runtime: what to call, and the arithmetic."""
     a, b = (torch.randn(size, size) for _ in range(2))
     x, y = a.numpy(), b.numpy()
+    multiply = multiplication(y)
     times = max(1, (512 // size) ** 3)  # of what a clock can measure
     flops = times * 2 * size**3
     return {
         ("torch", size): (lambda: [torch.mm(a, b) for _ in range(times)], flops),
         ("numpy", size): (lambda: [x @ y for _ in range(times)], flops),
+        ("onnxruntime", size): (lambda: [multiply(["product"], {"x": x}) for _ in range(times)], flops),
     }
 
 
+def multiplication(y):
+    """A graph that multiplies by a matrix."""
+    node = onnx.helper.make_node("MatMul", ["x", "y"], ["product"])
+    x, product = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(y.shape)) for name in ("x", "product")
+    )
+    graph = onnx.helper.make_graph([node], "product", [x], [product], [onnx.numpy_helper.from_array(y, "y")])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    return session(model.SerializeToString())
+
+
 def batches(size):
-    """CPU seconds of a batch, by contestant; and the peak in GFLOP/s."""
+    """CPU seconds of a batch, by contestant; the best rate of products by library; seconds of single events."""
     with tempfile.TemporaryDirectory() as folder:
         scorers, trained = artefacts(Path(folder))
     network = copy.deepcopy(trained.scoring.model.network)
@@ -126,8 +142,9 @@ def batches(size):
     contestants |= {score: lambda one=one: one.score(x) for score, one in scorers.items()}
     contestants |= {key: call for key, (call, _) in peaks.items()}
     seconds = best_of(contestants, size["repeat"])
-    peak = max(flops / seconds[key] for key, (_, flops) in peaks.items())
-    return seconds, peak, singles(scorers["score_norm"], size["single"])
+    rates = {library: max(flops / seconds[key] for key, (_, flops) in peaks.items() if key[0] == library)
+             for library, _ in peaks}  # fmt: skip
+    return seconds, rates, singles(scorers["score_norm"], size["single"])
 
 
 def singles(scorer, calls):
@@ -215,7 +232,8 @@ def main() -> None:
     options = speed_options(__doc__).parse_args()
     size, load = REDUCED if options.reduced else FULL, os.getloadavg()[0]
     torch.set_num_threads(1)
-    seconds, peak, single = batches(size)
+    seconds, rates, single = batches(size)
+    peak = max(rates.values())
     steps, losses = train(size)
     ours = seconds["score_norm"]
     report = {
@@ -227,6 +245,7 @@ def main() -> None:
         "single_p99_us": 1e6 * float(np.quantile(single, 0.99)),
         "train_vs_reference": median(steps["reference"]) / median(steps["neyman"]),
         "peak_gflops": 1e-9 * peak,
+        "products_gflops": {library: 1e-9 * rate for library, rate in rates.items()},
         "microseconds": {name: 1e6 * seconds[name] / size["batch"] for name in ("autograd", "by_hand", *SCORES)},
         "step_milliseconds": {name: 1e3 * median(each) for name, each in steps.items()},
         "validation_loss": losses,

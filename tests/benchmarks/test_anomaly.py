@@ -30,6 +30,8 @@ def test_it_gives_the_numbers(found):
         assert math.isfinite(found[key]), key
         assert found[key] > 0, key
     assert found["executed_flops_fraction"] < found["flops_fraction"]
+    assert found["peak_gflops"] == max(found["products_gflops"].values())
+    assert found["products_gflops"].keys() == {"torch", "numpy", "onnxruntime"}
 
 
 def test_every_score_was_measured(found):
