@@ -84,7 +84,7 @@ def test_what_is_no_table_of_numbers_is_refused(tmp_path, files):
     with pytest.raises(DataError, match="no events"):
         read_features(_write(tmp_path / "e.parquet", {"a": np.array([], dtype=float)}))
     few = _write(tmp_path / "f.parquet", {"a": np.arange(19.0), "b": np.arange(19.0)})
-    with pytest.raises(DataError, match=r"(?s)19 background events.*at least 34"):
+    with pytest.raises(DataError, match=r"(?s)19 background events.*at least 20"):
         load(_config((few, files[1]), weights=None))
 
 

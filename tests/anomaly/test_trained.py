@@ -61,6 +61,39 @@ def test_any_score_can_be_the_default(trained, loaded, tmp_path, score):
     np.testing.assert_allclose(again.scoring.score(loaded.test), scoring.score(loaded.test), rtol=1e-5)
 
 
+def test_background_of_copies(tiny, tmp_path):
+    """Forty events, each many times: no copy is far from another, and rounding alone tells them apart."""
+    rng = np.random.default_rng(5)
+    few = rng.normal(size=(40, 6))
+    x = few[rng.integers(0, 40, 2000)]
+    trained = train_anomaly(_of(tiny, tmp_path, x)).save(tmp_path / "model")
+    scorer = Scorer.open(tmp_path / "model")
+    copies, others = scorer.p_values(scorer.score(few)), scorer.p_values(scorer.score(few + 5))
+    assert others.max() < copies.min()
+    assert others.max() == 1 / (len(trained.calibration) + 1)
+    rounding = trained.scoring.rounding(few)
+    assert (rounding > 0).all()
+    np.testing.assert_array_less(np.abs(scorer.score(few) - trained.scoring.score(few)), 1e-5 + rounding)
+
+
+def test_twenty_events_are_enough(tiny, tmp_path):
+    x = np.random.default_rng(6).normal(size=(20, 3))
+    trained = train_anomaly(_of(tiny, tmp_path, x)).save(tmp_path / "model")
+    assert trained.events == (12, 2, 4)
+    assert np.isfinite(Scorer.open(tmp_path / "model").score(x)).all()
+
+
+def _of(tiny, folder, x):
+    names = [f"x{index}" for index in range(x.shape[1])]
+    write_table(folder / "background.parquet", dict(zip(names, x.T, strict=True)), job="test")
+    return tiny(
+        data={"kind": "files", "background": str(folder / "background.parquet")},
+        features={},
+        training={"epochs": 1, "steps_per_epoch": 20, "batch": 64},
+        score="combined",
+    )
+
+
 def test_the_same_seed_gives_the_same_model(tiny, loaded):
     config = tiny(training={"epochs": 1, "steps_per_epoch": 5, "batch": 64})
     one, two = (train_anomaly(config, loaded=loaded) for _ in range(2))

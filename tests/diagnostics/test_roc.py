@@ -104,6 +104,14 @@ def test_the_improvement_of_a_known_case():
     assert best_improvement(np.arange(15.0), np.arange(5.0), rng) is None
 
 
+def test_equal_scores_pass_a_cut_together_or_not_at_all():
+    """Most background is at its largest score: the only cut below it lets all of that pass."""
+    background, signal = np.repeat([0.0, 1.0], [100, 300]), np.ones(200)
+    found = best_improvement(background, signal, np.random.default_rng(8))
+    assert found.value == pytest.approx((300 / 400) ** -0.5, rel=0.05)
+    assert best_improvement(np.ones(400), signal, np.random.default_rng(8)).value == pytest.approx(1)
+
+
 @pytest.mark.parametrize("function", [auroc, average_precision, roc_curve])
 @pytest.mark.parametrize("bad", [np.array([]), np.array([1.0, np.nan]), np.array([np.inf])])
 def test_what_is_no_sample_is_refused(function, bad):

@@ -18,7 +18,7 @@ from neyman.events.columns import Schema
 from neyman.events.parquet import read_schema
 from neyman.events.tables import TableFile
 
-FEWEST = 20
+FEWEST = 10
 """Events of the smallest part that anything can be fitted on."""
 
 Matrix = Float[np.ndarray, "_ _"]

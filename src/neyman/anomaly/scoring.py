@@ -13,7 +13,7 @@ Here they are computed with torch and NumPy. `export` writes the same into one O
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +38,8 @@ KNOTS = 256
 
 SPARE = 8
 """Candidates beyond the nearest neighbours, for what single precision may confuse."""
+
+_ROUNDING = 1e-5  # of a member: what single precision may do between one library and another
 
 _PREPARATION, _NETWORK, _REFERENCE, _SURPRISE = "preparation/", "network/", "knn/reference", "surprise/"
 _TEXTS = ("names", "constant", "redundant")
@@ -97,11 +99,25 @@ class Scoring:
         Raises:
             DataError: For another width, no events, or values that are not finite.
         """
+        return self._joined(self._members(x))
+
+    def rounding(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        """How far single precision may move the default score of raw events, shape `(n,)`.
+
+        Between scores that lie close together, as those of copies of a few events do, −log p is a steep line.
+        """
+        members = self._members(x)
+        high, low = ([value * (1 + sign * _ROUNDING) for value in members] for sign in (1, -1))
+        return np.asarray(np.abs(self._joined(high) - self._joined(low)))
+
+    def _members(self, x: Float[np.ndarray, "n d"]) -> list[Float[np.ndarray, " n"]]:
         prepared = self.preparation.apply(x)
+        return [self.member(name, prepared) for name in (MEMBERS if self.name == "combined" else (self.name,))]
+
+    def _joined(self, members: Sequence[Float[np.ndarray, " n"]]) -> Float[np.ndarray, " n"]:
         if self.name != "combined":
-            return self.member(self.name, prepared)
-        each = [one(self.member(name, prepared)) for one, name in zip(self.surprises, MEMBERS, strict=True)]
-        return np.asarray(np.sum(each, axis=0))
+            return members[0]
+        return np.asarray(np.sum([one(value) for one, value in zip(self.surprises, members, strict=True)], axis=0))
 
     def member(self, name: ArtefactScore, prepared: Float32[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
         """A score of prepared events that is not a combination.

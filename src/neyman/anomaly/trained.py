@@ -17,16 +17,15 @@ from neyman.anomaly.data import Loaded, load
 from neyman.anomaly.energy_model import EnergyModel, OnEpoch
 from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
-from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, session
+from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, require_own_scores, session
 from neyman.anomaly.scoring import Scoring, grouped
 from neyman.core.artefacts import load_artefact, save_artefact
 from neyman.core.random import stream
-from neyman.core.restoring import fitting, inputs_of, require_same, require_unchanged, with_config
+from neyman.core.restoring import fitting, inputs_of, require_unchanged, with_config
 from neyman.events.columns import Column, Schema
 from neyman.learning.training import History
 
 _EXAMPLES = 50
-_TOLERANCE = 1e-4  # of the spread of the score: other libraries stay far below
 _BLOCK = 4096
 
 
@@ -89,7 +88,11 @@ class TrainedAnomaly:
             events=columns,
             parameters=(),
             weights={**self.scoring.to_arrays(), CALIBRATION: self.calibration},
-            validation={"x": self.examples, "score": run_graph(self.graph, self.examples)},
+            validation={
+                "x": self.examples,
+                "score": run_graph(self.graph, self.examples),
+                "rounding": self.scoring.rounding(self.examples),
+            },
             card=model_card(self.config, self.scoring, self.events, self.cost),
             seeds={"training": self.config.seed},
             inputs=with_config(self.inputs, config, columns),
@@ -127,11 +130,8 @@ class TrainedAnomaly:
                 inputs,
                 artefact.digest,
             )
-            kept = artefact.validation["score"]
-            worst = float(np.abs(trained.scoring.score(trained.examples) - kept).max())
-            below = _TOLERANCE * float(kept.std())
-        found = f"its own validation events are scored differently by {worst:.2g}"
-        require_same(artefact, found, worst, below=below)
+            now = trained.scoring.score(trained.examples)
+        require_own_scores(artefact, now)
         return trained
 
 

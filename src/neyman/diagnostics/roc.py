@@ -203,7 +203,8 @@ def best_improvement(
     (b_choose, b_measure), (s_choose, s_measure) = (_halves(sample, rng) for sample in (background, signal))
     if len(b_choose) < FEWEST_PASSING or not len(s_choose):
         return None
-    cuts = np.concatenate([np.sort(b_choose)[:-FEWEST_PASSING][::-1], [-np.inf]])
+    cuts = np.concatenate([np.sort(b_choose)[::-1], [-np.inf]])
+    cuts = cuts[_above(b_choose, cuts) >= FEWEST_PASSING]  # equal scores pass together or not at all
     improvement = (_above(s_choose, cuts) / len(s_choose)) / np.sqrt(_above(b_choose, cuts) / len(b_choose))
     cut = cuts[[int(np.argmax(improvement))]]
     each = (1 + level) / 2

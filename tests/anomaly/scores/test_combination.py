@@ -55,10 +55,25 @@ def test_members_are_not_fitted_on_the_events_of_their_p_values():
     assert len(own.fitted) == 8
 
 
+def test_a_member_that_cannot_tell_background_apart_still_tells_what_is_unlike_it():
+    """Distances among copies of a few events are all zero: those of other events are not."""
+    surprise = Surprise.of(np.zeros(200))
+    assert surprise(np.array([-0.5, 0.0, 0.5, 2.0])) == pytest.approx([-0.5, 0.0, 0.5, 2.0])
+
+
+def test_copies_of_an_event_differ_by_rounding_alone():
+    rng = np.random.default_rng(4)
+    copies = np.repeat([1.0, 2.0, 3.0], 100)
+    scores = copies * (1 + 1e-7 * rng.uniform(-1, 1, 300))
+    found = Surprise.of(scores)(scores)
+    for value, surprise in ((1.0, 0.0), (2.0, -np.log(201 / 301)), (3.0, -np.log(101 / 301))):
+        assert found[copies == value] == pytest.approx(surprise, abs=1e-5)
+
+
 def test_what_cannot_be_combined_is_refused():
     with pytest.raises(InputError, match="no scores"):
         Combined([])
-    with pytest.raises(DataError, match="of one value"):
-        Surprise.of(np.ones(5))
+    with pytest.raises(DataError, match="no scores"):
+        Surprise.of(np.empty(0))
     with pytest.raises(DataError, match="not finite"):
         Surprise.of(np.array([1.0, np.nan]))

@@ -18,6 +18,7 @@ from neyman.anomaly.scores.protocol import Prepared, Score, scoring_events, with
 from neyman.core.errors import DataError, InputError
 from neyman.core.random import stream
 
+_APART = 1e-4  # of a score: copies of an event differ by rounding, and a step between them would make it visible
 _TAIL = 0.1  # fraction of the calibration scores that the tail is fitted to
 
 
@@ -40,21 +41,22 @@ class Surprise:
         """Fitted to scores of background events that the score was not fitted on.
 
         Args:
-            calibration: Scores, at least two of them different.
+            calibration: Scores. If all are the same, as distances to neighbours are among copies of a few events, they
+                have no scale, and the tail's is one.
 
         Raises:
-            DataError: If they are all the same, or not finite.
+            DataError: If there are none, or they are not finite.
         """
+        if not len(calibration):
+            raise DataError("no scores of background to take p-values from", expected="one at least")
         require_scores("score", calibration)
-        knots = np.unique(calibration)
-        if len(knots) < 2:
-            raise DataError(f"{len(calibration)} calibration scores of one value", expected="scores that differ")
-        ordered = np.sort(calibration)
+        knots = _apart(np.unique(calibration))
+        ordered = knots[np.searchsorted(knots, np.sort(calibration), side="right") - 1]
         n = len(ordered)
         above = 1 + n - np.searchsorted(ordered, knots, side="left")  # as `conformal.p_values` counts
         start = ordered[n - max(2, round(_TAIL * n))]
         # The mean excess is the maximum-likelihood estimate of the scale of an exponential tail.
-        mean_excess = float((ordered[ordered >= start] - start).mean()) or float(knots[-1] - knots[0])
+        mean_excess = float((ordered[ordered >= start] - start).mean()) or float(knots[-1] - knots[0]) or 1.0
         body = knots <= start
         log_p = -np.log(above[body] / (n + 1.0))
         return cls(knots[body], log_p, 1.0 / mean_excess)
@@ -64,6 +66,15 @@ class Surprise:
         beyond = np.maximum(scores - self.knots[-1], 0) * self.slope
         below = np.minimum(scores - self.knots[0], 0) * self.slope  # never anomalous, but still in their order
         return np.asarray(np.interp(scores, self.knots, self.values) + beyond + below)
+
+
+def _apart(knots: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    """Increasing knots without those that rounding may have made: a step has a width."""
+    least = _APART * np.abs(knots)
+    kept = [0]
+    while (following := np.searchsorted(knots, knots[kept[-1]] + least[kept[-1]], side="right")) < len(knots):
+        kept.append(int(following))
+    return knots[kept]
 
 
 class Combined:
