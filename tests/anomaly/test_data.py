@@ -88,6 +88,21 @@ def test_what_is_no_table_of_numbers_is_refused(tmp_path, files):
         load(_config((few, files[1]), weights=None))
 
 
+def test_labels_are_no_feature(tmp_path, files):
+    """A table of a benchmark, X and y: whoever trains on all of it would learn the label."""
+    rng = np.random.default_rng(9)
+    x, y = rng.normal(size=(200, 3)), np.repeat([0, 1], [180, 20])
+    np.savez(tmp_path / "all.npz", X=x, y=y)
+    np.savez(tmp_path / "background.npz", X=x[y == 0], y=y[y == 0])
+    with pytest.raises(DataError, match=r"(?s)all\.npz.*'y' is 1 in 20 of 200 events.*features\.columns"):
+        load(_config((str(tmp_path / "all.npz"), files[1]), weights=None))
+    source = {"kind": "files", "background": str(tmp_path / "background.npz")}
+    assert load(AnomalyConfig(data=source)).names[-1] == "y"  # is dropped as a constant
+    asked = {"columns": ("column_0", "y")}
+    source["background"] = str(tmp_path / "all.npz")
+    assert load(AnomalyConfig(data=source, features=asked)).names == ("column_0", "y")
+
+
 def test_injection_is_controlled():
     background, signal = np.zeros((95, 3)), np.arange(30.0)[:, None] + np.ones((1, 3))
     x, is_signal = inject(background, signal, 0.05, np.random.default_rng(3))

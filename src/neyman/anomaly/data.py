@@ -21,6 +21,9 @@ from neyman.events.tables import TableFile
 FEWEST = 10
 """Events of the smallest part that anything can be fitted on."""
 
+_LABELS = frozenset({"y", "label", "labels", "target", "is_signal", "is_anomaly", "anomaly", "outlier"})
+"""Names of columns that tables for classifiers and benchmarks of outliers have, beside the features."""
+
 Matrix = Float[np.ndarray, "_ _"]
 
 
@@ -133,6 +136,8 @@ def inject(
 def _read(source: FilesSource, config: AnomalyConfig) -> Loaded:
     without = (source.weights,) if source.weights else ()
     x, names = read_features(source.background, config.features.columns, without=without, stop=source.rows)
+    if config.features.columns is None:
+        _refuse_labels(x, names, where=source.background)
     if source.weights:
         x = x[_kept(source, len(x), config.seed)]
     signals = {name: read_features(path, names, stop=source.rows)[0] for name, path in source.signals.items()}
@@ -141,6 +146,22 @@ def _read(source: FilesSource, config: AnomalyConfig) -> Loaded:
     train, validation, calibration, test = _dealt(x, config, where=source.background)
     periods = _known(file_periods(source.background), names)
     return Loaded(names, train, validation, calibration, test, signals, periods, digests)
+
+
+def _refuse_labels(x: Matrix, names: tuple[str, ...], *, where: str) -> None:
+    """Refuse a table of background and signal with a column that says which is which, unless it is asked for by name.
+
+    Where the column is the same in all events, as in a part of such a table that is background, it says nothing.
+    """
+    for name, column in zip(names, x.T, strict=True):
+        ones = int((column == 1).sum())
+        if name.lower() in _LABELS and 0 < ones < len(x) and ones + int((column == 0).sum()) == len(x):
+            raise DataError(
+                f"column '{name}' is 1 in {ones} of {len(x)} events and 0 in the others, as labels of signal are",
+                where=where,
+                expected="background alone, and no labels among the features",
+                hint="train on the rows of background; if it is a feature, name all of them in `features.columns`",
+            )
 
 
 def _kept(source: FilesSource, rows: int, seed: int) -> np.ndarray:
