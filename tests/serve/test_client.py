@@ -135,7 +135,7 @@ def test_a_job_from_submission_to_its_end(client, service):
     worker.join()
     assert (done.status, done.results_file) == ("done", "s3://results/a.parquet")
     other = client.submit("s3://events/c.parquet")
-    with pytest.raises(NeymanError, match=r"queued after 0\.1 s"):
+    with pytest.raises(NeymanError, match=r"after 0\.1 s the job is queued"):
         client.wait(other, timeout=0.1, poll=0.05)
     assert client.cancel(other).status == "cancelled"
     assert client.wait(other).status == "cancelled"
@@ -161,7 +161,7 @@ TAKEN = httpx.Response(202, json={"job_id": "a1", "status": "queued"})
 @pytest.fixture
 def naps(monkeypatch):
     taken = []
-    monkeypatch.setattr("neyman.serve.client.time.sleep", taken.append)
+    monkeypatch.setattr("neyman.serve.link.time.sleep", taken.append)
     return taken
 
 
@@ -243,24 +243,49 @@ def test_a_model_of_another_width_is_noticed():
         assert client.score(np.array([[1.0, 2.0]]), wire="json").model.digest == "1" * 64
 
 
-def test_a_wait_lasts_as_long_as_it_was_asked_to(monkeypatch):
-    clock, looks = [0.0], []
-    monkeypatch.setattr("neyman.serve.client.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("neyman.serve.client.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    job = {
-        "job_id": "a1", "status": "queued", "progress": {"rows_done": 0, "rows_total": None, "fraction": 0.0},
-        "results_file": None, "error": None, "model": {"name": "m", "digest": "0"}, "submitted_at": "",
-        "finished_at": None,
-    }  # fmt: skip
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("neyman.serve.client.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("neyman.serve.client.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return now
+
+
+JOB = {
+    "job_id": "a1", "status": "queued", "progress": {"rows_done": 0, "rows_total": None, "fraction": 0.0},
+    "results_file": None, "error": None, "model": {"name": "m", "digest": "0"}, "submitted_at": "",
+    "finished_at": None,
+}  # fmt: skip
+
+
+def test_a_wait_lasts_as_long_as_it_was_asked_to(clock):
+    looks = []
 
     def answer(_request):
         looks.append(clock[0])
-        return httpx.Response(200, json=job)
+        return httpx.Response(200, json=JOB)
 
     with Client("http://there", "key", transport=httpx.MockTransport(answer)) as client:
-        with pytest.raises(NeymanError, match=r"queued after 2\.5 s"):
+        with pytest.raises(NeymanError, match=r"after 2\.5 s the job is queued, 0% done"):
             client.wait("a1", timeout=2.5, poll=1.0)
         assert looks == [0, 1, 2, 2.5]
+
+
+def test_a_wait_outlasts_a_restart_of_the_service_and_no_more(clock):
+    def answer(_request):
+        if 10 <= clock[0] < 200:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, json=JOB | {"status": "done" if clock[0] >= 200 else "running"})
+
+    with Client("http://there", "key", transport=httpx.MockTransport(answer)) as client:
+        assert client.wait("a1", patience=300).status == "done"
+        clock[0] = 0.0
+        with pytest.raises(NeymanError, match="out of reach"):
+            client.wait("a1", patience=100)
+        assert 109 <= clock[0] < 120
+        clock[0] = 20.0
+        with pytest.raises(NeymanError, match="after 30 s the job is out of sight"):
+            client.wait("a1", timeout=30)
 
 
 def test_patience_ends(naps, message):

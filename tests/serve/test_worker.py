@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from neyman.serve.claims import ClaimTable
 from neyman.serve.database import connect, upgrade
 from neyman.serve.jobs import JobTable
 from neyman.serve.settings import Flags, JobSettings, LocalStorage, Settings
+from neyman.serve.storage.protocol import StorageUnavailableError
 from neyman.serve.worker import work
 
 from .servers import wait_for
@@ -156,6 +158,36 @@ def test_a_storage_that_is_away_is_waited_for(small, background, tmp_path):
     (tmp_path / "storage/results").unlink()
     job = small.ended(job_id)
     assert (job.status, job.error) == ("done", None)
+
+
+def test_a_job_waits_longer_each_time_and_never_longer_than_a_minute(small, background, monkeypatch):
+    """Then the storage is back, and away again. A thousand misses in a row are as good as six."""
+    small.put(background(100, 1))
+    small.submit()
+    claim = ClaimTable(small.engine, 3).claim("worker", 1.0)
+    answers, waits = iter([False] * 1100 + [True] + [False] * 3), []
+
+    class Tried:
+        def __init__(self, *_parts):
+            pass
+
+        def run(self):
+            back = next(answers, None)
+            if back is None:
+                small.stop.set()
+            if not back:
+                raise StorageUnavailableError("away")
+
+    monkeypatch.setattr("neyman.serve.worker.Batch", Tried)
+    monkeypatch.setattr(ClaimTable, "claim", lambda *_: claim)
+    monkeypatch.setattr(ClaimTable, "unswept", lambda *_: [])
+    monkeypatch.setattr(ClaimTable, "give_back", lambda *_, wait, blame: waits.append(wait))
+    small.start()
+    wait_for(small.stop.is_set, 60)
+    small.close()
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert set(waits[8:1100]) == {60}
+    assert waits[1100:1103] == [1, 2, 4]
 
 
 def test_stopping_gives_the_job_back(service, background):

@@ -14,7 +14,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import httpx
 import msgspec
@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from neyman.anomaly.preparation import require_features
-from neyman.core.errors import DataError, InputError, NeymanError, near
+from neyman.core.errors import InputError, NeymanError, near
 from neyman.serve.api.messages import (
     BatchRequest,
     ExplainReply,
@@ -32,22 +32,18 @@ from neyman.serve.api.messages import (
     ModelIdentity,
     ModelReply,
     ModelsReply,
-    Problem,
     ScoreReply,
     ScoreRequest,
     Submitted,
 )
+from neyman.serve.link import AwayError, Link
 
 Wire = Literal["auto", "json", "arrow"]
-Message = TypeVar("Message", bound=msgspec.Struct)
 Raw = Float[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
 
 ARROW = "application/vnd.apache.arrow.stream"
 
 _FEW = 16  # rows that JSON carries as quickly as Arrow
-_LONGEST_WAIT = 30.0  # seconds between two attempts, whatever the service asks for
-_BUSY = (429, 503)
-_ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!$->@-~]*)?")
 
 
 @dataclass(frozen=True)
@@ -90,18 +86,7 @@ class Client:
         attempts: int = 5,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        if not _ADDRESS.fullmatch(url):
-            raise _no_address(url)
-        if not re.fullmatch(r"[!-~]+", key):
-            raise InputError("no key", expected="what `neyman serve keys create` printed: ny_ID_SECRET")
-        headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
-        if attempts < 1:
-            raise InputError(f"{attempts} attempts", expected="one at least")
-        try:
-            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
-        except (httpx.InvalidURL, UnicodeError):
-            raise _no_address(url) from None
-        self._attempts = attempts
+        self._link = Link(url, key, timeout=timeout, attempts=attempts, transport=transport)
         self._known: ModelsReply | None = None
 
     def __enter__(self) -> Client:
@@ -114,7 +99,7 @@ class Client:
 
     def close(self) -> None:
         """Let the connections go."""
-        self._http.close()
+        self._link.close()
 
     def models(self) -> list[ModelReply]:
         """What can be asked.
@@ -123,7 +108,7 @@ class Client:
             InputError: If the key is not good for it.
             NeymanError: If the service is out of reach.
         """
-        self._known = self._ask("GET", "/api/v1/models", ModelsReply)
+        self._known = self._link.ask("GET", "/api/v1/models", ModelsReply)
         return self._known.models
 
     def score(self, x: Raw, model: str | None = None, *, wire: Wire = "auto") -> Scores:
@@ -172,7 +157,7 @@ class Client:
         about, _ = self._model(model, event.shape)
         require_features(event[None], about.columns)
         body = msgspec.json.encode(ExplainRequest(event.tolist(), about.name))
-        reply = self._ask("POST", "/api/v1/explain", ExplainReply, content=body)
+        reply = self._link.ask("POST", "/api/v1/explain", ExplainReply, content=body)
         self._require_columns(about, reply.model)
         return reply
 
@@ -199,7 +184,7 @@ class Client:
             shown = repr(idempotency_key)[:80]
             raise InputError(f"an idempotency key {shown}", expected="printable ASCII characters without spaces")
         headers = {"Idempotency-Key": idempotency_key}
-        return self._ask("POST", "/api/v1/score/batch", Submitted, content=body, headers=headers).job_id
+        return self._link.ask("POST", "/api/v1/score/batch", Submitted, content=body, headers=headers).job_id
 
     def job(self, job_id: str) -> JobReply:
         """How a job stands.
@@ -208,7 +193,7 @@ class Client:
             InputError: If the caller has no such job.
             NeymanError: As `score`.
         """
-        return self._ask("GET", _path(job_id), JobReply)
+        return self._link.ask("GET", _path(job_id), JobReply)
 
     def jobs(self, limit: int = 100) -> list[JobReply]:
         """The caller's jobs, the newest first.
@@ -216,7 +201,7 @@ class Client:
         Raises:
             NeymanError: As `score`.
         """
-        return self._ask("GET", f"/api/v1/score/batch?limit={limit}", JobsReply).jobs
+        return self._link.ask("GET", f"/api/v1/score/batch?limit={limit}", JobsReply).jobs
 
     def cancel(self, job_id: str) -> JobReply:
         """End a job; one that has ended stays as it is.
@@ -225,30 +210,41 @@ class Client:
             InputError: If the caller has no such job.
             NeymanError: As `score`.
         """
-        return self._ask("DELETE", _path(job_id), JobReply)
+        return self._link.ask("DELETE", _path(job_id), JobReply)
 
-    def wait(self, job_id: str, *, timeout: float | None = None, poll: float = 1.0) -> JobReply:
-        """Wait until a job has ended: done, failed or cancelled.
+    def wait(
+        self, job_id: str, *, timeout: float | None = None, poll: float = 1.0, patience: float = 300.0
+    ) -> JobReply:
+        """Wait until a job has ended: done, failed or cancelled; the service may restart meanwhile.
 
         Args:
             job_id: The job.
             timeout: Seconds to wait at most; None for as long as it takes.
             poll: Seconds between looks.
+            patience: Seconds that the service may be out of reach at a time; the job goes on without it.
 
         Raises:
-            NeymanError: If the time is over, and as `score`.
+            InputError: If the caller has no such job.
+            NeymanError: If the time or the patience is over, and as `score`.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seen = time.monotonic()
+        deadline = None if timeout is None else seen + timeout
+        stands = "out of sight"
         while True:
-            job = self.job(job_id)
-            if job.status in ("done", "failed", "cancelled"):
-                return job
+            try:
+                job = self.job(job_id)
+            except AwayError:
+                if time.monotonic() - seen >= patience:
+                    raise
+            else:
+                if job.status in ("done", "failed", "cancelled"):
+                    return job
+                seen = time.monotonic()
+                stands = f"{job.status}, {job.progress.fraction:.0%} done"
             left = poll if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 raise NeymanError(
-                    f"the job is {job.status} after {timeout:g} s, {job.progress.fraction:.0%} done",
-                    where=job_id,
-                    hint="wait longer; it goes on meanwhile",
+                    f"after {timeout:g} s the job is {stands}", where=job_id, hint="wait longer; it goes on meanwhile"
                 )
             time.sleep(min(poll, left))
 
@@ -289,74 +285,17 @@ class Client:
     def _score(self, x: Float[np.ndarray, "n d"], about: ModelReply, wire: Wire) -> Scores:
         if wire == "json" or (wire == "auto" and len(x) <= _FEW):
             body = msgspec.json.encode(ScoreRequest(x.tolist(), about.name))
-            reply = self._ask("POST", "/api/v1/score", ScoreReply, content=body)
+            reply = self._link.ask("POST", "/api/v1/score", ScoreReply, content=body)
             flags = None if reply.flags is None else np.array(reply.flags, dtype=bool)
             return Scores(np.array(reply.scores), flags, np.array(reply.p_values), reply.model)
-        answer = self._send("POST", "/api/v1/score", content=_to_arrow(x, about), headers={"Content-Type": ARROW})
+        answer = self._link.send("POST", "/api/v1/score", content=_to_arrow(x, about), headers={"Content-Type": ARROW})
         return _from_arrow(answer.content)
-
-    def _ask(self, method: str, path: str, message: type[Message], **options: Any) -> Message:  # noqa: ANN401
-        if "content" in options:
-            options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
-        answer = self._send(method, path, **options)
-        try:
-            return msgspec.json.decode(answer.content, type=message)
-        except msgspec.DecodeError as error:
-            raise NeymanError(
-                f"an answer that is none of this service: {error}"[:200], where=str(answer.url)[:200]
-            ) from None
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
-        for attempt in range(1, self._attempts + 1):
-            wait = min(_LONGEST_WAIT, 0.1 * 2**attempt)
-            try:
-                answer = self._http.request(method, path, **options)
-            except UnicodeError:  # of a name that no host can have
-                raise _no_address(str(self._http.base_url)) from None
-            except httpx.RequestError as error:
-                if attempt == self._attempts or not isinstance(error, httpx.NetworkError | httpx.ProtocolError):
-                    raise NeymanError(
-                        f"the service is out of reach: {error or type(error).__name__}"[:200],
-                        where=str(self._http.base_url)[:200],
-                        hint="is it running? `neyman serve` starts it",
-                    ) from None
-            else:
-                if answer.status_code not in _BUSY or attempt == self._attempts:
-                    break
-                wait = _asked_wait(answer, wait)
-            time.sleep(wait)
-        if answer.is_success:
-            return answer
-        raise _error(answer)
 
 
 def _path(job_id: str) -> str:
     if not job_id.isalnum():
         raise InputError("no id of a job", where=repr(job_id)[:80], expected="the job_id that `submit` gave")
     return f"/api/v1/score/batch/{job_id}"
-
-
-def _asked_wait(answer: httpx.Response, otherwise: float) -> float:
-    text = answer.headers.get("retry-after", "")
-    return min(_LONGEST_WAIT, float(text)) if re.fullmatch(r"[0-9]{1,9}", text) else otherwise
-
-
-def _no_address(url: str) -> InputError:
-    return InputError("no address of a service", where=repr(url)[:80], expected="e.g. http://127.0.0.1:8800")
-
-
-def _error(answer: httpx.Response) -> NeymanError:
-    """What the service says, as one of our errors."""
-    try:
-        problem = msgspec.json.decode(answer.content, type=Problem)
-    except msgspec.DecodeError:
-        return NeymanError(f"the service answered {answer.status_code}", where=str(answer.url)[:200])
-    where = "" if problem.where is msgspec.UNSET else str(problem.where)
-    found, _, expected = problem.detail.partition("; expected: ")
-    if answer.status_code in (400, 413, 422):
-        return DataError(found, expected=expected, where=where)
-    kind = NeymanError if answer.status_code in _BUSY or answer.is_server_error else InputError
-    return kind(found, expected=expected, where=where or str(answer.url)[:200])
 
 
 def _to_arrow(x: Float[np.ndarray, "n d"], about: ModelReply) -> bytes:

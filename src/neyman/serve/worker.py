@@ -24,6 +24,7 @@ from neyman.serve.storage.opening import open_storage
 from neyman.serve.storage.protocol import StorageUnavailableError
 
 _LONGEST = 60.0  # seconds that a job waits for a storage that is away
+_MOST_MISSES = 6  # that make it longer: 2^1024 s would be no number any more
 _SWEEP = 5.0  # seconds between looks for what is left over
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Worker:
             log.warning("job %s waits: %s", claim.job_id, error)
             what = "storage" if isinstance(error, StorageUnavailableError) else "model"
             wait = min(2.0**self._misses, _LONGEST)
-            self._misses += 1
+            self._misses = min(self._misses + 1, _MOST_MISSES)
             self._give_back(claim, f"the {what} cannot be reached just now", wait=wait)
         except DataError as error:
             reason = str(error)
