@@ -253,6 +253,36 @@ def test_what_is_left_to_sweep(jobs, table, engine):
     assert jobs.get(running, None).status == "running"
 
 
+def test_what_is_over_for_long_enough_is_forgotten_with_its_idempotency_key(jobs, table, engine):
+    def again():
+        return jobs.submit("alice", "dimuon", "d1", "s3://events/0.parquet", key="once", body_hash="h").id
+
+    done = again()
+    waiting, failed, recent = (submit(jobs, i) for i in range(1, 4))
+    claims = {job_id: table.claim("w", LONG) for job_id in (done, waiting, failed, recent)}
+    table.record_part(claims[done], part(), 10)
+    assert table.finish(claims[done], "s3://results/r")
+    assert table.fail(claims[failed], "no")
+    assert table.fail(claims[recent], "no")
+    assert table.expired(0) == []  # their parts are still there
+    for job_id in (done, failed, recent):
+        table.mark_swept(job_id)
+    with writing(engine) as connection:
+        clock = now(engine.dialect.name)
+        for job_id in (done, waiting, failed):
+            connection.execute(
+                table_of_jobs.update().where(table_of_jobs.c.id == job_id).values(finished_at=clock - 100)
+            )
+    assert set(table.expired(90)) == {done, failed}
+    assert len(table.expired(90, limit=1)) == 1
+    assert table.expired(110) == []
+    assert again() == done
+    table.forget(done)
+    table.forget(done)  # another worker may do the same
+    assert table.expired(90) == [failed]
+    assert again() != done
+
+
 def test_no_two_workers_get_the_same_job(jobs, engine):
     ids = [submit(jobs, i) for i in range(40)]
     claims, errors = [], []

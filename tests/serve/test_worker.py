@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from neyman.serve.claims import ClaimTable
 from neyman.serve.database import connect, upgrade
-from neyman.serve.jobs import JobTable
+from neyman.serve.jobs import JobTable, NoSuchJobError
 from neyman.serve.settings import Flags, JobSettings, LocalStorage, Settings
 from neyman.serve.storage.protocol import StorageUnavailableError
 from neyman.serve.worker import work
@@ -103,6 +103,29 @@ def test_jobs_are_done_one_after_the_other_and_swept(service, background):
     jobs = [service.ended(job_id) for job_id in ids]
     assert [job.status for job in jobs] == ["done"] * 3
     wait_for(lambda: len([path for path in (service.root / "results").rglob("*") if path.is_file()]) == 3)
+
+
+def test_jobs_and_results_are_removed_after_the_time_that_the_settings_say(tmp_path, artefact, database, background):
+    jobs = QUICK.model_copy(update={"keep_days": 2.0 / 86400})
+    service = Service(tmp_path, artefact, database, jobs=jobs)
+    service.put(background(500, 1))
+    job_id = service.submit()
+    service.start()
+    job = service.ended(job_id)
+    assert job.status == "done"
+    results = service.root / job.results_file.removeprefix("s3://")
+    wait_for(lambda: not results.parent.exists(), 20)
+    wait_for(lambda: _unknown(service.jobs, job_id), 20)
+    assert (service.root / "events/a.parquet").exists()
+    service.close()
+
+
+def _unknown(jobs, job_id):
+    try:
+        jobs.get(job_id, None)
+    except NoSuchJobError:
+        return True
+    return False
 
 
 def test_a_wrong_file_fails_with_the_reason_and_the_worker_goes_on(small, background):

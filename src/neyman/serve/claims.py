@@ -191,6 +191,17 @@ class ClaimTable:
             connection.execute(delete(job_parts).where(job_parts.c.job_id == job_id))
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(swept=True))
 
+    def expired(self, seconds: float, limit: int = 10) -> list[str]:
+        """Jobs that have ended so many seconds ago, and of which nothing but the results is left in storage."""
+        old = and_(jobs.c.swept.is_(True), jobs.c.status.in_(ENDED), jobs.c.finished_at < self._clock - seconds)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(select(jobs.c.id).where(old).limit(limit)))
+
+    def forget(self, job_id: str) -> None:
+        """Remove a job and its idempotency key."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(jobs).where(jobs.c.id == job_id))
+
     @property
     def _clock(self) -> ColumnElement[float]:
         return now(self._engine.dialect.name)

@@ -219,6 +219,7 @@ class JobSettings(Config):
         poll_seconds: How often an idle worker looks for jobs.
         max_attempts: A job that ends so many workers without progress has failed.
         part_rows: Events after which progress is saved; what was done since is done again after a crash.
+        keep_days: Remove a job, its results and its idempotency key so long after it has ended; None keeps them.
     """
 
     workers: int = Field(default=1, ge=0, le=256)
@@ -227,6 +228,7 @@ class JobSettings(Config):
     poll_seconds: Seconds = 0.5
     max_attempts: int = Field(default=5, ge=1)
     part_rows: int = Field(default=250_000, ge=1)
+    keep_days: float | None = Field(default=None, gt=0, le=1e5)
 
     @model_validator(mode="after")
     def _beats_within_the_lease(self) -> JobSettings:

@@ -25,6 +25,7 @@ from neyman.serve.storage.protocol import StorageUnavailableError
 
 _LONGEST = 60.0  # seconds that a job waits for a storage that is away
 _MOST_MISSES = 6  # that make it longer: 2^1024 s would be no number any more
+_DAY = 86400.0
 _SWEEP = 5.0  # seconds between looks for what is left over
 
 log = logging.getLogger(__name__)
@@ -132,10 +133,15 @@ class Worker:
             log.warning("job %s is left to its lease: %s", claim.job_id, type(error).__name__)
 
     def _sweep(self) -> None:
-        """Remove what jobs that have ended left in storage; nothing depends on it."""
+        """Remove what jobs that have ended left in storage, and jobs of long ago; nothing depends on it."""
         self._swept = time.monotonic()
         try:
             for job_id, results_file in self._table.unswept():
                 sweep(self._table, self._storage, self._settings, job_id, results_file)
+            if (days := self._settings.jobs.keep_days) is not None:
+                for job_id in self._table.expired(days * _DAY):
+                    log.info("job %s and its results are removed: it ended %g days ago", job_id, days)
+                    self._storage.clear(self._settings.results.object(job_id), keep=None)
+                    self._table.forget(job_id)
         except (SQLAlchemyError, NeymanError, OSError) as error:
             log.warning("leftovers stay for now: %s", error)

@@ -70,6 +70,9 @@ class LocalFolder:
             for path in self._path(folder).rglob("*"):
                 if path.is_file() and path != kept:
                     path.unlink(missing_ok=True)  # another worker may do the same
+            if kept is None:
+                with contextlib.suppress(OSError):  # it may be gone, or in use again
+                    self._path(folder).rmdir()
 
     def _path(self, uri: ObjectURI) -> Path:
         path = (self._root / uri.bucket / uri.key).resolve()
