@@ -70,7 +70,8 @@ def test_only_training_spreads_whole_numbers(prepared, x):
 
 
 def test_the_jacobian_is_the_finite_difference(prepared, x):
-    few, step = x[:20], 1e-3
+    few, step = x[:20].copy(), 1e-3
+    few[:8, 1] *= -1  # never seen, and its logarithm is mirrored
     found = prepared.jacobian(few)
     for k, column in enumerate(prepared.source):
         up, down = few.copy(), few.copy()
@@ -78,7 +79,7 @@ def test_the_jacobian_is_the_finite_difference(prepared, x):
         down[:, column] -= step
         y = [(_exact(prepared, side)[:, k]) for side in (up, down)]
         if prepared.code[k] == LOG:
-            good = few[:, column] > step
+            good = np.abs(few[:, column]) > step
             np.testing.assert_allclose(found[good, k], ((y[0] - y[1]) / (2 * step))[good], rtol=1e-5)
         else:
             np.testing.assert_allclose(found[:, k], (y[0] - y[1]) / (2 * step), rtol=1e-4, atol=1e-6)
