@@ -94,13 +94,29 @@ def test_labels_are_no_feature(tmp_path, files):
     x, y = rng.normal(size=(200, 3)), np.repeat([0, 1], [180, 20])
     np.savez(tmp_path / "all.npz", X=x, y=y)
     np.savez(tmp_path / "background.npz", X=x[y == 0], y=y[y == 0])
-    with pytest.raises(DataError, match=r"(?s)all\.npz.*'y' is 1 in 20 of 200 events.*features\.columns"):
+    with pytest.raises(DataError, match=r"(?s)all\.npz.*'y' is 1 in 20 of 200 events and 0 in.*features\.columns"):
         load(_config((str(tmp_path / "all.npz"), files[1]), weights=None))
     source = {"kind": "files", "background": str(tmp_path / "background.npz")}
     assert load(AnomalyConfig(data=source)).names[-1] == "y"  # is dropped as a constant
     asked = {"columns": ("column_0", "y")}
     source["background"] = str(tmp_path / "all.npz")
     assert load(AnomalyConfig(data=source, features=asked)).names == ("column_0", "y")
+
+
+@pytest.mark.parametrize(("name", "values"), [("Class", (0, 1)), ("label", (-1, 1)), ("outlier", (1, 2))])
+def test_labels_by_other_names(tmp_path, name, values):
+    table = {"a": np.arange(100.0), name: np.repeat(values, [90, 10])}
+    with pytest.raises(DataError, match=f"'{name}' is {values[1]} in 10 of 100 events and {values[0]} in the others"):
+        load(AnomalyConfig(data={"kind": "files", "background": _write(tmp_path / "b.parquet", table)}))
+
+
+def test_numbers_of_rows_are_no_feature(tmp_path):
+    """pandas writes them unless it is told not to."""
+    table = {"a": np.arange(100.0), "__index_level_0__": np.arange(100), "Unnamed: 0": np.arange(100)}
+    assert read_features(_write(tmp_path / "b.parquet", table))[1] == ("a",)
+    (tmp_path / "b.csv").write_text(",a,b\n0,1.5,2\n1,2.5,3\n")
+    assert read_features(str(tmp_path / "b.csv"))[1] == ("a", "b")
+    assert read_features(str(tmp_path / "b.parquet"), ("__index_level_0__",))[1] == ("__index_level_0__",)
 
 
 def test_injection_is_controlled():

@@ -60,6 +60,17 @@ def test_events_that_stand_twice(rng):
     assert any("several times" in remark for remark in explore(doubled).remarks)
 
 
+def test_a_few_values_far_from_all_others(rng):
+    x = rng.normal(size=3000)
+    assert not any("several" in remark or "far" in remark for remark in explore({"x": x}).remarks)
+    x[:5] = 1e12
+    remarks = explore({"x": x, "y": rng.normal(size=3000)}).remarks
+    assert "a few values far from all others, which may stand for none: x" in remarks
+    assert not any("several" in remark for remark in remarks)
+    twins = explore({"x": np.ones(2000).cumsum() // 2, "y": np.ones(2000)}).remarks
+    assert any(remark.startswith("99.9 % of events stand several") or "100 % of events" in remark for remark in twins)
+
+
 def test_rows_are_evenly_spaced(tmp_path):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pq.write_table(pa.table({"x": np.arange(1001.0)}), tmp_path / "t.parquet")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neyman.anomaly.config import FeatureConfig
-from neyman.anomaly.preparation import COS, LOG, NONE, SIN, Preparation, most_telling, require_features
+from neyman.anomaly.preparation import COS, LOG, NONE, SIN, Preparation, departs, most_telling, require_features
 from neyman.core.errors import DataError
 
 NAMES = ("gauss", "pt", "phi", "count", "always")
@@ -190,3 +190,55 @@ def test_a_logarithm_is_for_tails_heavier_than_an_exponentials():
     assert made.input_names == ("short", "log(heavy)")
     forced = Preparation.fit(x, ("short", "heavy"), FeatureConfig(transforms={"short": "log"}))
     assert forced.input_names == ("log(short)", "log(heavy)")
+
+
+@pytest.mark.parametrize("few", [1, 10, 50])
+@pytest.mark.parametrize("placeholder", [1e4, -999999.0, 1e12, -3.4e29])
+def test_a_few_placeholders_squeeze_nothing(placeholder, few):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(3000, 2))
+    x[rng.choice(3000, few, replace=False), 0] = placeholder
+    found = Preparation.fit(x, ("a", "b"), FeatureConfig())
+    assert found.outlying == ("a",)
+    assert found.code.tolist() == [NONE, NONE]
+    assert found.centre[0] == pytest.approx(0, abs=0.05)
+    assert found.scale[0] == pytest.approx(1, rel=0.05)
+    assert np.abs(found.apply_in_training(x, rng)).max() <= 30
+    far = found.apply(np.array([[1e300, 0.0], [-1.7e308, 0.0], [50.0, 0.0]]))
+    assert far[:2, 0].tolist() == [1e4, -1e4]
+    assert far[2, 0] == pytest.approx(50, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.random.default_rng(8).exponential(1.0, 3000),
+        np.random.default_rng(8).lognormal(0.0, 1.5, 3000),
+        np.repeat([0.0, 1000.0], [2970, 30]),  # all the others are one value, which has no width
+        np.concatenate([np.random.default_rng(8).normal(size=2700), np.full(300, -999.0)]),  # so many are no few
+    ],
+)
+def test_what_is_no_placeholder_sets_the_scale(column):
+    found = Preparation.fit(column[:, None], ("a",), FeatureConfig(transforms="none"))
+    assert found.outlying == ()
+    assert found.scale[0] == pytest.approx(column.std(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1e200, "in row 5"), (1e-200, "differ by")])
+def test_numbers_without_a_square_are_refused(factor, word, message):
+    x = np.ones((100, 2)) * np.arange(100.0)[:, None]
+    x[:, 1] *= factor
+    x[5, 1] *= 1000
+    with pytest.raises(DataError) as error:
+        Preparation.fit(x, ("a", "b"), FeatureConfig())
+    message(error, "column 'b'" if word == "in row 5" else "of column 'b'", word, "units")
+
+
+def test_what_the_constants_were():
+    x = np.random.default_rng(9).normal(size=(100, 3))
+    x[:, 1] = 7.0
+    found = Preparation.fit(x, ("a", "b", "c"), FeatureConfig())
+    assert (found.constant, found.held.tolist()) == (("b",), [7.0])
+    again = Preparation.from_arrays(found.to_arrays())
+    assert (again.held.tolist(), again.outlying) == ([7.0], ())
+    assert departs(np.array([7.0, 7.0 + 1e-13, 7.1]), 7.0).tolist() == [False, False, True]

@@ -197,6 +197,49 @@ def test_background_that_was_trained_on_is_refused(model, files, neyman, refused
     refused(done, "trained and calibrated on events of this file")
 
 
+def test_what_a_score_does_not_see_is_said(neyman, tmp_path, monkeypatch):
+    """A constant, a column beyond `features.most`, and a few values that stand for none."""
+    monkeypatch.chdir(tmp_path)
+    table = columns(11, 1500) | {"year": np.full(1500, 2024.0)}
+    table["twin"] = table["jet1_phi"] / 2
+    table["jet1_eta"][:20] = -999999.0
+    write(tmp_path / "background.parquet", table)
+    config = CONFIG.replace(", signals: {shifted: signal.parquet}", "") + "features: {most: 4}\n"
+    (tmp_path / "c.yaml").write_text(config)
+    done = neyman("anomaly", "train", "--config", "c.yaml", "--out", "model")
+    said = done.out + done.err
+    assert "left out, since they never change: year" in said
+    assert "left out, since features.most is 4: " in said
+    assert "a few values far from all others, which may stand for none: jet1_eta" in said
+    card = (tmp_path / "model/card.md").read_text()
+    assert "Constant in training, and not looked at: year." in card
+    assert "Left out, since 4 were wanted" in card
+    assert "With a few values far from all others, which may stand for none: jet1_eta." in card
+    other = {name: values[:100] for name, values in table.items()}
+    other["year"] = np.repeat([2024.0, 2025.0], [60, 40])
+    other["mass"] = np.append(other["mass"][:-1], 1e30)
+    write(tmp_path / "other.parquet", other)
+    said = "'year' is 2024 in all events of the training, and not in 40 of 100 here: the score does not see it"
+    for command in (
+        ("score", "model", "other.parquet", "--out", "scores.parquet"),
+        ("evaluate", "model", "--background", "other.parquet", "--signal", "s=other.parquet"),
+        ("explain", "model", "other.parquet", "--row", "3"),
+    ):
+        assert said in neyman("anomaly", *command).err
+    scores = pq.read_table("scores.parquet")["score"].to_numpy()
+    assert np.isfinite(scores).all()
+    assert np.argmax(scores) == 99
+
+
+def test_a_run_of_too_few_events_ends_before_it_trains(neyman, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "background.parquet", columns(12, 300))
+    (tmp_path / "c.yaml").write_text(CONFIG.replace(", signals: {shifted: signal.parquet}", ""))
+    done = neyman("anomaly", "run", "c.yaml", "--out", "run")
+    refused(done, "75 background events in the test", "at least 200, as of 800 with this split")
+    assert not (tmp_path / "run/artefact").exists()
+
+
 def test_explain_one_row(model, files, neyman, tmp_path):
     """A mass that does not go with the pT: both features say so, and no angle does."""
     table = columns(6, 30)

@@ -10,7 +10,7 @@ from neyman.anomaly.scoring import Scoring
 _CARD = """# Anomaly score `{score}` of {columns} columns
 
 **For**: ranking events by how little they look like this background. Higher is more anomalous.
-Columns, in order: {names}.{constant}{redundant}
+Columns, in order: {names}.{constant}{redundant}{outlying}
 
 **Trained on**: {source}; {train} events of background, {validation} more to choose the epoch; no signal was looked at.
 Calibrated on {calibration} other events. Seed {seed}; the same config and seed give the same model on the same machine.
@@ -52,7 +52,10 @@ def model_card(
         columns=len(preparation.names),
         names=", ".join(preparation.names),
         constant=_listed("Constant in training, and not looked at", preparation.constant),
-        redundant=_listed("Left out, since others say nearly the same", preparation.redundant),
+        redundant=_listed(
+            f"Left out, since {config.features.most} were wanted: they say least of the others", preparation.redundant
+        ),
+        outlying=_listed("With a few values far from all others, which may stand for none", preparation.outlying),
         source=origin,
         train=events[0],
         validation=events[1],

@@ -25,7 +25,8 @@ from neyman.diagnostics.roc import Estimate, auroc
 if TYPE_CHECKING:
     pass
 
-LEAST = 100  # events of each kind, below which a classifier says nothing
+LEAST = 100
+"""Events of each kind, below which a classifier says nothing."""
 
 
 def judge(samples: Float[np.ndarray, "n d"], background: Float[np.ndarray, "m e"], *, seed: int = 0) -> ClassifierTest:

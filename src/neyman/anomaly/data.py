@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from neyman.anomaly.config import AnomalyConfig, FilesSource, SimulationSource, SplitConfig
 from neyman.anomaly.conformal import unweighted_rows
-from neyman.anomaly.preparation import require_features
+from neyman.anomaly.preparation import require_features, require_scales
 from neyman.core.errors import DataError
 from neyman.core.random import seed_from, stream
 from neyman.events.columns import Schema
@@ -21,8 +22,14 @@ from neyman.events.tables import TableFile
 FEWEST = 10
 """Events of the smallest part that anything can be fitted on."""
 
-_LABELS = frozenset({"y", "label", "labels", "target", "is_signal", "is_anomaly", "anomaly", "outlier"})
+_LABELS = frozenset(
+    {"y", "label", "labels", "target", "class", "signal", "is_signal", "anomaly", "is_anomaly", "outlier", "is_outlier",
+     "outlier_label", "ground_truth", "attack", "fraud"}
+)  # fmt: skip
 """Names of columns that tables for classifiers and benchmarks of outliers have, beside the features."""
+
+_INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0|")
+"""Names that pandas gives to the numbers of rows, which are no feature."""
 
 Matrix = Float[np.ndarray, "_ _"]
 
@@ -75,7 +82,7 @@ def read_features(
 
     Args:
         path: `FILE`, or `FILE.root:TREE`.
-        names: Which columns, in which order; None for all of the file.
+        names: Which columns, in which order; None for all of the file but the numbers of rows that pandas writes.
         without: Columns to leave out then.
         stop: Read so many rows at most.
 
@@ -86,7 +93,8 @@ def read_features(
         DataError: If a column is missing or is not a number a row, values are not finite, or there are no events.
     """
     file = TableFile.open(path, job="anomaly")
-    chosen = tuple(name for name in file.names if name not in without) if names is None else names
+    features = (name for name in file.names if name not in without and not _INDEX.fullmatch(name))
+    chosen = tuple(features) if names is None else names
     if not chosen:
         raise DataError("no columns", where=str(file), expected="a column of numbers for each feature")
     table = file.read(chosen, 0, None if stop is None else min(stop, file.rows))
@@ -136,6 +144,7 @@ def inject(
 def _read(source: FilesSource, config: AnomalyConfig) -> Loaded:
     without = (source.weights,) if source.weights else ()
     x, names = read_features(source.background, config.features.columns, without=without, stop=source.rows)
+    require_scales(x, names, where=source.background)
     if config.features.columns is None:
         _refuse_labels(x, names, where=source.background)
     if source.weights:
@@ -154,10 +163,11 @@ def _refuse_labels(x: Matrix, names: tuple[str, ...], *, where: str) -> None:
     Where the column is the same in all events, as in a part of such a table that is background, it says nothing.
     """
     for name, column in zip(names, x.T, strict=True):
-        ones = int((column == 1).sum())
-        if name.lower() in _LABELS and 0 < ones < len(x) and ones + int((column == 0).sum()) == len(x):
+        values, counts = np.unique(column, return_counts=True)
+        if name.lower() in _LABELS and len(values) == 2 and np.isin(values, (-1, 0, 1, 2)).all():
+            (low, high), many = values, int(counts[1])
             raise DataError(
-                f"column '{name}' is 1 in {ones} of {len(x)} events and 0 in the others, as labels of signal are",
+                f"column '{name}' is {high:g} in {many} of {len(x)} events and {low:g} in the others, as labels are",
                 where=where,
                 expected="background alone, and no labels among the features",
                 hint="train on the rows of background; if it is a feature, name all of them in `features.columns`",

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from neyman.anomaly.outcomes import Exploration, FeatureSummary
+from neyman.anomaly.preparation import far_off, require_scales
 from neyman.core.errors import DataError
 from neyman.core.random import stream
 from neyman.events.tables import Table, TableFile
@@ -58,6 +59,7 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
     _check(table, where)
     names = list(table)
     x = np.stack([np.asarray(table[name], dtype=np.float64) for name in names], axis=1)
+    require_scales(x, names, where=where)
     spread = np.ptp(x, axis=0)
     varying = np.flatnonzero(spread > 0)
     constant = [names[index] for index in np.flatnonzero(spread == 0)]
@@ -78,13 +80,16 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
     points[:, : min(2, len(varying))] = z[: len(points)] @ axes[:, :2]
     whole = {name for name, values in zip(names, x.T, strict=True) if (values == np.round(values)).all()}
     edges, pairs, nearest, copied = _distances(z, seed)
+    remarks = _remarks(features, constant, copies, copied, whole)
+    if outlying := [name for name, values in zip(names, x.T, strict=True) if far_off(values).any()]:
+        remarks.append(f"a few values far from all others, which may stand for none: {_listed(outlying)}")
     return Exploration(
         rows=len(x) if rows is None else rows,
         looked_at=len(x),
         features=features,
         constant=constant,
         copies=copies,
-        remarks=_remarks(features, constant, copies, copied, whole),
+        remarks=remarks,
         correlation_names=shown,
         correlation=correlation.tolist(),
         explained=explained.tolist(),
@@ -148,11 +153,16 @@ def _distances(z: Float[np.ndarray, "n d"], seed: int) -> tuple[np.ndarray, np.n
     nearest = np.sqrt(square.min(axis=1))
     edges = np.linspace(0.0, float(np.quantile(pairs, 0.995)) or 1.0, 61)
     counts = [np.histogram(np.clip(each, 0.0, edges[-1]), edges)[0] for each in (pairs, nearest)]
-    return edges, counts[0], counts[1], float((nearest < 1e-6).mean())
+    _, which, times = np.unique(chosen, axis=0, return_inverse=True, return_counts=True)
+    return edges, counts[0], counts[1], float((times[which.ravel()] > 1).mean())
 
 
 def _remarks(
-    features: list[FeatureSummary], constant: list[str], copies: list[tuple[str, str]], copied: float, whole: set[str]
+    features: list[FeatureSummary],
+    constant: list[str],
+    copies: list[tuple[str, str]],
+    copied: float,
+    whole: set[str],
 ) -> list[str]:
     found = []
     if constant:
@@ -171,7 +181,7 @@ def _remarks(
     if skewed:
         found.append(f"a heavy tail above, where a logarithm helps: {_listed(skewed)}")
     if copied > 0.0:
-        found.append(f"{100 * copied:.2g} % of events stand several times: their nearest neighbour is the same event")
+        found.append(f"{100 * copied:.3g} % of events stand several times: their nearest neighbour is the same event")
     return found
 
 

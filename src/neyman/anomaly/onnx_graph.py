@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from neyman.anomaly.config import ArtefactScore
-from neyman.anomaly.preparation import COS, LOG, SIN, Preparation
+from neyman.anomaly.preparation import COS, END, LOG, SIN, Preparation
 from neyman.anomaly.scores.combination import Surprise
 from neyman.anomaly.scores.knn import NearestNeighbours
 from neyman.anomaly.scoring import MEMBERS, SPARE, Scoring, reference_events, straight_lines, transform_kinds
@@ -132,6 +132,7 @@ def _prepared(graph: _Graph, preparation: Preparation) -> str:
     y = made[0] if len(made) == 1 else graph.node("Concat", *made, axis=1)
     y = graph.node("Sub", y, graph.constant(preparation.centre[order], _DOUBLE))
     y = graph.cast(graph.node("Div", y, graph.constant(preparation.scale[order], _DOUBLE)), _FLOAT)
+    y = graph.node("Clip", y, graph.constant(-END), graph.constant(END))
     return _chosen(graph, y, np.argsort(order), len(order))
 
 

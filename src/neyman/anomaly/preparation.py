@@ -5,7 +5,9 @@ Each input k of the network is one row of a table:
     \(y_k = (f_k(x_{source_k} / unit_k) - centre_k) / scale_k\)
 
 with f one of `none` (the value), `log` (sign(u) log(1 + |u|), which takes all numbers and the zeros of padding), `cos`
-and `sin` (of a periodic column, which has one row of each). That is all: an exported graph computes the same.
+and `sin` (of a periodic column, which has one row of each). Centre and scale are mean and standard deviation, without
+the few values that lie far from all others, if there are such: placeholders like 10⁶ would squeeze all events into a
+point. An input ends at ±10⁴. That is all: an exported graph computes the same.
 
 NumPy alone: the runtime prepares events with it.
 """
@@ -13,11 +15,11 @@ NumPy alone: the runtime prepares events with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 from neyman.core.errors import DataError, near
 
@@ -27,11 +29,21 @@ if TYPE_CHECKING:
 NONE, LOG, COS, SIN = range(4)
 """The codes of the transforms."""
 
+TEXTS = ("names", "constant", "redundant", "outlying")
+"""Fields of a preparation that are names of columns."""
+
+END = 1e4
+"""Where inputs end, in standard deviations: squares and sums of what lies within are numbers in single precision."""
+
 _LEVELS = np.linspace(0.005, 0.995, 199)
 _GAIN = 0.02  # of correlation with a normal, for which a logarithm is worth its complication
 _HEAVY = 6.0  # excess kurtosis of an exponential: beyond it, a few events set the standard deviation
 _SPIKE = 0.05  # fraction of events at one value from which on it stands for something else, as padding
 _ROUNDING = 1e-12  # of the largest value: what differs by less does not differ
+_FAR = 30.0  # widths, of the middle half of the values, as a normal's standard deviation
+_DOMINATES = 10.0  # widths: a standard deviation so large says nothing of the others
+_FEW = 0.02  # fraction of events that may be so far and be no part of the distribution
+_LARGEST = 1e30  # beyond it and its inverse, squares are no numbers any more
 _WITHIN = (-0.4, -0.2, 0.0, 0.2, 0.4)  # stands for the interval around a whole number
 
 
@@ -44,11 +56,13 @@ class Preparation:
         source: Which column each input is made of, shape `(k,)`.
         code: Its transform: `NONE`, `LOG`, `COS` or `SIN`, shape `(k,)`.
         unit: What the column is divided by before the transform, shape `(k,)`.
-        centre: The mean after the transform, shape `(k,)`.
-        scale: The standard deviation after the transform, shape `(k,)`.
+        centre: The mean after the transform, without values that are far off, shape `(k,)`.
+        scale: The standard deviation after the transform, without values that are far off, shape `(k,)`.
         counts: Whether the input is made of whole numbers, shape `(k,)`.
         constant: Columns that are no inputs, since they never changed.
-        redundant: Columns that are no inputs, since others say nearly the same.
+        redundant: Columns that are no inputs, since there are more than are wanted, and they say least of the others.
+        outlying: Columns of which a few values are far off.
+        held: The values that the constant columns had, shape `(c,)`.
     """
 
     names: tuple[str, ...]
@@ -60,6 +74,8 @@ class Preparation:
     counts: Int[np.ndarray, " k"]
     constant: tuple[str, ...] = ()
     redundant: tuple[str, ...] = ()
+    outlying: tuple[str, ...] = ()
+    held: Float[np.ndarray, " c"] = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def fit(
@@ -79,11 +95,12 @@ class Preparation:
                 known by a name that ends in `phi` and values that fill a turn.
 
         Raises:
-            DataError: For values that are not finite, a transform or period of a column that is not there, or if no
-                column changes.
+            DataError: For values that are not finite or too large, a transform or period of a column that is not there,
+                or if no column changes.
         """
         names = tuple(names)
         require_features(x, names)
+        require_scales(x, names)
         _require_known(config, names)
         known = {**(periods or {}), **config.periods}
         wanted = config.transforms if isinstance(config.transforms, dict) else {}
@@ -103,7 +120,7 @@ class Preparation:
                 wanted.get(names[number], every),
             )
         ]
-        source, code, unit, centre, scale = (np.array(part) for part in zip(*rows, strict=True))
+        source, code, unit, centre, scale, far = (np.array(part) for part in zip(*rows, strict=True))
         counts = np.array([_is_count(x[:, number]) for number in source], dtype=np.int64)
         whole = cls(names, source, code, unit, centre, scale, counts)
         chosen = np.arange(len(names)) if config.most is None else most_telling(whole.apply(x), source, config.most)
@@ -119,6 +136,8 @@ class Preparation:
             counts=counts[kept],
             constant=tuple(name for name, good in zip(names, varies, strict=True) if not good),
             redundant=tuple(names[number] for number in left_out),
+            outlying=tuple(names[number] for number in np.unique(source[kept & far])),
+            held=x[0, ~varies].astype(np.float64),
         )
 
     @property
@@ -147,13 +166,17 @@ class Preparation:
         """As `apply`, with whole numbers spread over the interval of length one around them.
 
         The density of whole numbers is infinite where they are and zero elsewhere; spread, they have one that a network
-        can learn (Theis, van den Oord and Bethge, ICLR 2016, sect. 3.1). Scores are of events as they are.
+        can learn (Theis, van den Oord and Bethge, ICLR 2016, sect. 3.1). Values that are far off come closer, since a
+        few of them would be all that a loss sees. Scores are of events as they are.
         """
         require_features(x, self.names)
         values = x[:, self.source].astype(np.float64)
         columns, first = np.unique(self.source, return_inverse=True)  # cos and sin of a column move together
         spread = rng.random((len(x), len(columns)))[:, first] - 0.5
-        return self._transformed(values + spread * self.counts)
+        y = self._transformed(values + spread * self.counts)
+        far = np.isin(self.source, [self.names.index(name) for name in self.outlying])
+        y[:, far] = y[:, far].clip(-_FAR, _FAR)
+        return y
 
     def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """The derivative of each input by the column that it is made of."""
@@ -170,24 +193,26 @@ class Preparation:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """As arrays, for a file without pickles."""
         return {
-            field.name: np.array(getattr(self, field.name), dtype=np.str_ if field.name in _TEXTS else None)
-            for field in fields(self)
+            each.name: np.array(getattr(self, each.name), dtype=np.str_ if each.name in TEXTS else None)
+            for each in fields(self)
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Preparation:
         """The preparation that `to_arrays` wrote."""
-        texts = {name: tuple(str(text) for text in arrays[name]) for name in _TEXTS}
-        numbers = {field.name: arrays[field.name] for field in fields(cls) if field.name not in _TEXTS}
+        texts = {name: tuple(str(text) for text in arrays[name]) for name in TEXTS}
+        numbers = {each.name: arrays[each.name] for each in fields(cls) if each.name not in TEXTS}
         return cls(**{**numbers, **texts})  # type: ignore[arg-type]
 
     def _transformed(self, values: Float[np.ndarray, "n k"]) -> Float32[np.ndarray, "n k"]:
-        u = values / self.unit
+        with np.errstate(over="ignore"):
+            u = values / self.unit
         y = u.copy()
         for code, function in ((LOG, _signed_log), (COS, np.cos), (SIN, np.sin)):
             these = self.code == code
             y[:, these] = function(u[:, these])
-        return np.asarray((y - self.centre) / self.scale, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray(((y - self.centre) / self.scale).clip(-END, END), dtype=np.float32)
 
 
 def require_features(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where: str = "") -> None:
@@ -216,6 +241,28 @@ def require_features(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where
             expected="finite numbers",
             hint="drop these events, or find out why they are there",
         )
+
+
+def departs(column: Float[np.ndarray, " n"] | Float32[np.ndarray, " n"], held: float) -> Bool[np.ndarray, " n"]:
+    """Which values of a column are others than the one that it always had."""
+    return np.asarray(np.abs(column - held) > _ROUNDING * abs(held))
+
+
+def require_scales(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where: str = "") -> None:
+    """Refuse columns whose values are too large, or differ by too little, to be squared.
+
+    Raises:
+        DataError: With the column, and the row of the largest value.
+    """
+    for name, column in zip(names, x.T, strict=True):
+        row = int(np.argmax(np.abs(column)))
+        if abs(column[row]) > _LARGEST:
+            found = f"column '{name}' is {column[row]:.3g} in row {row}"
+            hint = "drop these events if that stands for no value, or use other units"
+            raise DataError(found, where=where, expected=f"values up to {_LARGEST:g}", hint=hint)
+        if 0 < np.ptp(column) < 1 / _LARGEST:
+            found = f"values of column '{name}' differ by {np.ptp(column):.2g} at most"
+            raise DataError(found, where=where, expected=f"at least {1 / _LARGEST:g}", hint="use other units")
 
 
 def most_telling(
@@ -255,8 +302,7 @@ def most_telling(
     return np.sort(np.array(chosen))
 
 
-_TEXTS = ("names", "constant", "redundant")
-_Row = tuple[int, int, float, float, float]
+_Row = tuple[int, int, float, float, float, bool]
 
 
 def _rows(column: Float[np.ndarray, " n"], number: int, period: float | None, wanted: str) -> list[_Row]:
@@ -268,7 +314,7 @@ def _rows(column: Float[np.ndarray, " n"], number: int, period: float | None, wa
         unit = period / (2 * np.pi)
         return [_row(number, code, unit, function(x / unit)) for code, function in ((COS, np.cos), (SIN, np.sin))]
     unit = _log_unit(x)
-    if wanted == "log" or (wanted == "auto" and _log_is_better(x, unit)):
+    if wanted == "log" or (wanted == "auto" and _log_is_better(x[~far_off(x)], unit)):
         return [_row(number, LOG, unit, _signed_log(x / unit))]
     return [_row(number, NONE, 1.0, x)]
 
@@ -281,7 +327,17 @@ def _turn(name: str, values: Float[np.ndarray, " n"]) -> float | None:
 
 
 def _row(number: int, code: int, unit: float, values: Float[np.ndarray, " n"]) -> _Row:
-    return number, code, unit, float(values.mean()), float(values.std())
+    far = far_off(values)
+    return number, code, unit, float(values[~far].mean()), float(values[~far].std()), bool(far.any())
+
+
+def far_off(values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which values are far from all others, if they are few and dominate the standard deviation."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    width = (high - low) / 1.349
+    far = np.abs(values - middle) > _FAR * width
+    few = width > 0 and far.mean() <= _FEW and values.std() > _DOMINATES * width
+    return np.asarray(far & few)
 
 
 def _signed_log(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from neyman.anomaly.conformal import order_statistic, p_values, threshold
-from neyman.anomaly.preparation import Preparation, require_features
+from neyman.anomaly.preparation import TEXTS, Preparation, require_features
 from neyman.core.artefacts import Artefact, load_artefact
 from neyman.core.errors import ArtefactError, DataError, InputError, require
 from neyman.core.files import replacing
@@ -42,7 +42,7 @@ ROWS = 50_000
 """Rows of a file in memory at a time."""
 
 _TOLERANCE = 1e-4  # of the spread of a score: other versions of ONNX Runtime stay far below
-_PREPARATION, _TEXTS = "preparation/", ("names", "constant", "redundant")
+_PREPARATION = "preparation/"
 
 Raw = Float[np.ndarray, "n d"] | Float32[np.ndarray, "n d"]
 Output = Literal["energy", "score_vector", "score"]
@@ -88,7 +88,7 @@ class Scorer:
             texts = artefact.config["preparation"]
             preparation = Preparation.from_arrays(
                 {name.removeprefix(_PREPARATION): array for name, array in artefact.weights.items()
-                 if name.startswith(_PREPARATION)} | {name: np.array(texts[name]) for name in _TEXTS}
+                 if name.startswith(_PREPARATION)} | {name: np.array(texts[name]) for name in TEXTS}
             )  # fmt: skip
             scorer = cls(
                 preparation.names,

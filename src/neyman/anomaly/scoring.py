@@ -21,7 +21,7 @@ from jaxtyping import Float, Float32, Float64, Int
 
 from neyman.anomaly.config import ArtefactScore, EnergyConfig
 from neyman.anomaly.energy_model import EnergyModel
-from neyman.anomaly.preparation import COS, SIN, Preparation
+from neyman.anomaly.preparation import COS, SIN, TEXTS, Preparation
 from neyman.anomaly.scores.combination import Surprise
 from neyman.anomaly.scores.knn import NearestNeighbours
 from neyman.core.errors import InputError
@@ -42,7 +42,6 @@ SPARE = 8
 _ROUNDING = 1e-5  # of a member: what single precision may do between one library and another
 
 _PREPARATION, _NETWORK, _REFERENCE, _SURPRISE = "preparation/", "network/", "knn/reference", "surprise/"
-_TEXTS = ("names", "constant", "redundant")
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class Scoring:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All numbers, by name."""
         arrays = {
-            _PREPARATION + name: array for name, array in self.preparation.to_arrays().items() if name not in _TEXTS
+            _PREPARATION + name: array for name, array in self.preparation.to_arrays().items() if name not in TEXTS
         }
         arrays |= {_NETWORK + name: array for name, array in self.model.to_arrays().items()}
         if self.neighbours is not None and self.neighbours.reference is not None:
@@ -151,7 +150,7 @@ class Scoring:
 
     def to_json(self) -> dict[str, list[str]]:
         """All names."""
-        return {name: list(getattr(self.preparation, name)) for name in _TEXTS}
+        return {name: list(getattr(self.preparation, name)) for name in TEXTS}
 
     @classmethod
     def from_parts(
@@ -181,7 +180,7 @@ class Scoring:
 
 def preparation_of(arrays: Mapping[str, np.ndarray], texts: Mapping[str, list[str]]) -> Preparation:
     """The preparation of an artefact."""
-    return Preparation.from_arrays({**_under(arrays, _PREPARATION), **{name: np.array(texts[name]) for name in _TEXTS}})
+    return Preparation.from_arrays({**_under(arrays, _PREPARATION), **{name: np.array(texts[name]) for name in TEXTS}})
 
 
 def transform_kinds(preparation: Preparation) -> Int[np.ndarray, " k"]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neyman.anomaly.config import ArtefactScore
-from neyman.anomaly.preparation import COS, LOG, SIN
+from neyman.anomaly.preparation import COS, END, LOG, SIN
 from neyman.anomaly.scores.combination import Surprise
 from neyman.anomaly.scores.knn import NearestNeighbours
 from neyman.anomaly.scoring import MEMBERS, SPARE, Scoring, reference_events, straight_lines
@@ -46,7 +46,7 @@ class _Traced(nn.Module):
         u = features[:, self.source] / self.unit
         y = torch.where(self.code.eq(LOG), u.sign() * torch.log1p(u.abs()), u)
         y = torch.where(self.code.eq(COS), u.cos(), torch.where(self.code.eq(SIN), u.sin(), y))
-        prepared = ((y - self.centre) / self.scale).float()
+        prepared = ((y - self.centre) / self.scale).float().clamp(-END, END)
         energy, vector = self.network.both(prepared, self.scoring.model.score_level)
         return energy, vector, self._score(self.scoring.name, prepared, energy, vector)
 

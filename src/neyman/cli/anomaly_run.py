@@ -14,6 +14,7 @@ from neyman.anomaly.results import EvaluationResult, TrainingHistory, TrainingRe
 from neyman.cli.anomaly_scores import evaluate_lines, with_errors
 from neyman.cli.anomaly_steps import train_lines, train_step
 from neyman.cli.training_state import forget
+from neyman.core.errors import DataError
 from neyman.core.executors import local_executor
 from neyman.core.provenance import provenance
 from neyman.core.random import stream
@@ -44,6 +45,7 @@ def run_steps(config: AnomalyConfig, out: Path, *, command: str, workers: int | 
         clock = _Clock()
         with local_executor(workers) as executor:
             loaded = load(config, executor)
+        _require_enough(loaded, config)
         clock("events")
         artefact = out / ARTEFACT
         if artefact.exists():
@@ -62,6 +64,19 @@ def run_steps(config: AnomalyConfig, out: Path, *, command: str, workers: int | 
     lines = evaluate_lines(evaluation) if evaluation else []
     typer.echo("\n".join([*lines, f"report: {out / REPORT}"]))
     return result
+
+
+def _require_enough(loaded: Loaded, config: AnomalyConfig) -> None:
+    """A classifier compares the test with samples of the model; half of it is searched, beside the other."""
+    from neyman.anomaly.characterising import LEAST
+
+    if len(loaded.test) < 2 * LEAST:
+        fraction = 1 - sum(config.split.model_dump().values())
+        raise DataError(
+            f"{len(loaded.test)} background events in the test",
+            expected=f"at least {2 * LEAST}, as of {round(2 * LEAST / fraction):,} with this split",
+            hint="`neyman anomaly train`, `evaluate`, `score` and `explain` do with fewer",
+        )
 
 
 class _Clock:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("forty_mhz", "dijet")
 CHECKPOINT = "checkpoint.safetensors"
+SHOWN = 6  # names of columns in a line
 RATES = (1e-2, 1e-3, 1e-4)
 
 
@@ -90,6 +91,15 @@ def train_lines(trained: TrainedAnomaly, out: Path) -> list[str]:
     lines = [
         f"{out}: {trained.scoring.name} of {used} features, trained on {train:,} events; {trained.cost.in_words()}"
     ]
+    preparation = trained.scoring.preparation
+    for found, names in (
+        ("left out, since they never change", preparation.constant),
+        (f"left out, since features.most is {trained.config.features.most}", preparation.redundant),
+        ("a few values far from all others, which may stand for none", preparation.outlying),
+    ):
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            lines.append(f"{found}: {', '.join(names[:SHOWN])}{more}")
     for fpr in RATES:
         possible = order_statistic(calibration, fpr, delta) is not None
         word = "can be promised" if possible else f"needs {smallest_n(fpr, delta):,} calibration events"

@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, *, identity: str) -> Checkpoint | None:
         ) from error
     if meta.get("identity") != identity:
         raise ArtefactError(
-            "a checkpoint of a run with another config",
+            "a checkpoint of a run with another config or other events",
             where=str(path),
             expected="the config that began this training",
             hint="train into another folder, or remove the checkpoint",
