@@ -33,7 +33,7 @@ def test_whole_numbers_at_first(tmp_path, monkeypatch):
     [
         ("a,b\n1,2\n3,x\n", ["Row #3", "'x'"]),
         ("a,b\n1,2\n3,\n", ["column 'b' is null in 1 rows"]),
-        ("a,b\n1,2\n3,NA\n", ["Row #3", "'NA'"]),
+        ("a,b\n1,2\n3,NA\n", ["Row #3", "'NA'", "True or NA"]),
         ("a,b\n1,2\n3,1 000\n", ["Row #3"]),
         (b"a,b\n1,2\n3,\xff\xfe\n", ["Row #3"]),
     ],
@@ -53,6 +53,8 @@ def test_fields_that_are_no_numbers(tmp_path, text, parts, message):
         ("a,b\n1,2\n3\n", ["Row #3", "got 1"]),
         ("a,b,a\n1,2,3\n", ["column 'a' stands twice"]),
         ("1,2.5\n3,4\n", ["e.csv:1", "the first line holds numbers", "names of the columns"]),
+        ("a;b\n1,5;2\n3,5;4\n", ["e.csv:1", "one column, named 'a;b'", "',' for ';'"]),
+        ("a\tb\n1\t2\n", ["e.csv:1", "separated by commas", "',' for '\\t'"]),
         ("\n\n", ["cannot be read"]),
         ("", ["empty, 0 bytes"]),
     ],

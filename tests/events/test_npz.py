@@ -51,6 +51,12 @@ def test_columns_that_are_no_numbers(tmp_path, column, message):
     message(error, "e.npz", "column 'bad' does not hold numbers", "one number a row")
 
 
+def test_names_as_pandas_has_them(tmp_path, message):
+    with pytest.raises(DataError) as error:
+        table(tmp_path, x=X, columns=np.array(["a", "b", "c"], dtype=object))
+    message(error, "e.npz", "array 'columns' holds Python objects", "astype(str)")
+
+
 def test_nothing_is_unpickled(tmp_path, message):
     found = table(tmp_path, ragged=np.array([[1.0], [2.0, 3.0]], dtype=object))
     with pytest.raises(DataError) as error:

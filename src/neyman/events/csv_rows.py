@@ -14,6 +14,9 @@ from typing import Any
 from neyman.core.errors import DataError
 from neyman.events.parquet_rows import Chunk
 
+_OTHERS = (";", "\t", "|")
+"""What else separates fields, in other people's files."""
+
 _BLOCK = 1 << 22
 """Bytes that are parsed at a time."""
 
@@ -28,6 +31,7 @@ def columns_and_rows(path: Path) -> tuple[tuple[str, ...], int]:
     with _damage(path):
         import pyarrow as pa
 
+        _refuse_separators(path)
         with _opened(path, None, pa.binary()) as reader:
             names = tuple(reader.schema.names)
         _refuse_names(names, path)
@@ -92,6 +96,19 @@ def _opened(path: Path, names: Collection[str] | None, kind: Any) -> Iterator[An
         yield reader
 
 
+def _refuse_separators(path: Path) -> None:
+    with path.open("rb") as handle:
+        first = handle.readline(1 << 16).decode(errors="replace").strip()
+    other = next((separator for separator in _OTHERS if separator in first and "," not in first), None)
+    if other is not None:
+        raise DataError(
+            f"one column, named {first[:80]!r}",
+            where=f"{path}:1",
+            expected="names and numbers separated by commas",
+            hint=f"write the file with ',' for {other!r}, and '.' for decimals",
+        )
+
+
 def _refuse_names(names: tuple[str, ...], path: Path) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -124,4 +141,5 @@ def _damage(path: Path) -> Iterator[None]:
             f"cannot be read: {str(error).splitlines()[0][:120]}",
             where=str(path),
             expected="a CSV file: a line with the names of the columns, and numbers in rows of one length",
+            hint="words such as True or NA, and comments, are no numbers; a field may be empty, and is then missing",
         ) from error

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from neyman.core.errors import DataError
 from neyman.events.array_columns import NAMES, Layout, Slices, as_text, damage, in_chunks, layout_of, some_rows
 from neyman.events.parquet_rows import Chunk
 
@@ -62,7 +63,7 @@ def _opened(path: Path) -> Iterator[tuple[Slices, Layout]]:
     with damage(path, KIND), path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
         handle.seek(0)
         with np.load(handle, allow_pickle=False) as arrays:
-            shapes = {name: _shape(archive, name) for name in arrays.files}
+            shapes = {name: _shape(archive, name, path) for name in arrays.files}
             names = as_text(arrays[NAMES]) if NAMES in shapes and 2 in map(len, shapes.values()) else None
             if names is not None:
                 del shapes[NAMES]
@@ -75,11 +76,19 @@ def _opened(path: Path) -> Iterator[tuple[Slices, Layout]]:
             yield slices, layout_of(shapes, names, where=str(path))
 
 
-def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+def _shape(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[int, ...]:
     with archive.open(f"{name}.npy") as member:
         header: Any = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if header == (1, 0) else np.lib.format.read_array_header_2_0
-        return tuple(read(member)[0])
+        shape, _, kind = read(member)
+    if name == NAMES and kind.hasobject:  # a pickle, which can do anything when it is opened
+        raise DataError(
+            f"array '{name}' holds Python objects",
+            where=str(path),
+            expected="text",
+            hint="np.savez(..., columns=names.astype(str))",
+        )
+    return tuple(shape)
 
 
 def write(path: Path, table: dict[str, np.ndarray]) -> None:
