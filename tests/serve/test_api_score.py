@@ -167,9 +167,19 @@ def test_what_is_no_request_is_refused_with_its_place(body, status, where, says,
     assert says in found["detail"]
 
 
-def test_an_event_without_a_finite_score_is_refused(service, background):
+def test_no_event_is_too_far_out_for_a_score(service, background):
     x = background(2, 3)
     x[1] = 3e38
+    found = service.http.post(PATH, json={"events": x.tolist()}).json()
+    assert np.isfinite(found["scores"]).all()
+    assert found["flags"][1]
+    assert found["p_values"][1] < 0.01
+
+
+def test_an_event_without_a_finite_score_is_refused(service, background, monkeypatch):
+    x = background(2, 773)  # nobody has asked for these before
+    backend = type(service.parts.models["tiny"].backend)
+    monkeypatch.setattr(backend, "scores", lambda _self, x: np.where(np.arange(len(x)) == 1, np.nan, 0.5))
     found = is_problem(service.http.post(PATH, json={"events": x.tolist()}), 422)
     assert "row 1" in found["detail"]
     assert "finite" in found["detail"]
