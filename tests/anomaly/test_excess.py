@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, kstest
 
+from neyman.anomaly import excess
 from neyman.anomaly.excess import find_excess
 from neyman.core.errors import DataError
 
@@ -38,6 +39,32 @@ def test_an_excess_is_found(rng):
     assert found.local_z > 5
     assert found.bounded
     assert found.global_p_value == pytest.approx(len(found.cuts) * found.local_p_value)
+
+
+def test_an_excess_beyond_any_float_has_its_significance(rng):
+    """Its p-value is no float above zero; that of the background's own statistics is far from the naive one."""
+    found = find_excess(rng.normal(2, 1, 2000), rng.normal(size=20_000))
+    assert found.local_p_value == 0
+    cut = found.cuts[0]
+    z = (cut.observed - 2000 * 0.1) / np.sqrt(2000 * 0.1 * 0.9 * 20_000 / 22_000)  # the normal one, for orientation
+    assert 0.5 * z < found.local_z < z
+    assert 0 < found.local_z - found.global_z < 0.1
+    assert found.trials_factor == pytest.approx(len(found.cuts))
+    larger = find_excess(rng.normal(2, 1, 8000), rng.normal(size=80_000))
+    assert larger.local_z == pytest.approx(2 * found.local_z, rel=0.02)  # four times the events
+
+
+def test_a_logarithm_agrees_with_the_p_value_where_both_are_there(rng, monkeypatch):
+    scores, background = rng.normal(0.7, 1, 400), rng.normal(size=2000)
+    usual = find_excess(scores, background, toys=50)
+    monkeypatch.setattr(excess, "_TINY", 1.0)
+    assert find_excess(scores, background, toys=50).local_z == pytest.approx(usual.local_z, rel=1e-9)
+
+
+def test_fewer_events_than_expected_are_no_excess(rng):
+    found = find_excess(rng.normal(-3, 1, 2000), rng.normal(size=20_000), toys=100)
+    assert found.local_z == found.global_z == 0
+    assert found.local_p_value == found.global_p_value == 1
 
 
 def test_ties_do_not_make_significances(rng):

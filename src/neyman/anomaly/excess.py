@@ -12,6 +12,8 @@ the background sample has in common with itself: mismodelling looks like an exce
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -25,6 +27,7 @@ FRACTIONS = (0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 LEAST = 3
 EXTREME = 10
 """Pseudo-experiments that have to be as extreme; with fewer, the bound by the number of thresholds stands."""
+_TINY = 1e-280  # below, scipy's sum of probabilities loses its digits
 
 
 def find_excess(
@@ -64,14 +67,17 @@ def find_excess(
     observed = np.array([(scores >= each).sum() for each in thresholds])
     above = np.array([(pooled >= each).sum() for each in thresholds])
     local = _p_values(observed, above, n, m)
-    smallest = float(local.min())
+    smallest, log_smallest = float(local.min()), float(_log_p_values(local, observed, above, n, m).min())
     least = np.ones(toys)
     for drawn, total in zip(_toys(above, n, m, toys, seed).T, above.tolist(), strict=True):
         counts, which = np.unique(drawn, return_inverse=True)
         least = np.minimum(least, _p_values(counts, total, n, m)[which])
     extreme = int((least <= smallest * (1 + 1e-9)).sum())
     bounded = extreme < EXTREME
-    overall = min(1.0, len(above) * smallest) if bounded else max(smallest, (extreme + 1) / (toys + 1))
+    if bounded:
+        log_overall = min(0.0, math.log(len(above)) + log_smallest)
+    else:
+        log_overall = max(log_smallest, math.log((extreme + 1) / (toys + 1)))
     return Excess(
         cuts=[
             ExcessCut(
@@ -84,10 +90,10 @@ def find_excess(
             for threshold, seen, total, p in zip(thresholds, observed, above, local, strict=True)
         ],
         local_p_value=smallest,
-        local_z=_sigmas(smallest),
-        global_p_value=overall,
-        global_z=_sigmas(overall),
-        trials_factor=overall / smallest,
+        local_z=_sigmas(log_smallest),
+        global_p_value=math.exp(log_overall),
+        global_z=_sigmas(log_overall),
+        trials_factor=math.exp(log_overall - log_smallest),
         toys=toys,
         bounded=bounded,
         background_events=m,
@@ -107,6 +113,18 @@ def _p_values(observed: Int[np.ndarray, " k"], above: np.ndarray | int, n: int, 
     return np.asarray(hypergeom.sf(observed - 1, n + m, n, above))
 
 
+def _log_p_values(
+    p_values: Float[np.ndarray, " k"], observed: Int[np.ndarray, " k"], above: Int[np.ndarray, " k"], n: int, m: int
+) -> Float[np.ndarray, " k"]:
+    """Their logarithms, from the slower sum of logarithms where a p-value is too small for a float."""
+    from scipy.stats import hypergeom
+
+    tiny = p_values < _TINY
+    logs = np.log(np.where(tiny, 1.0, p_values))
+    logs[tiny] = hypergeom.logsf(observed[tiny] - 1, n + m, n, above[tiny])
+    return logs
+
+
 def _toys(above: Int[np.ndarray, " k"], n: int, m: int, toys: int, seed: int) -> Int[np.ndarray, "toys k"]:
     """How many events of the file are above each threshold if only chance decides: draws one inside the other."""
     rng = stream(seed, "excess", "toys")
@@ -118,7 +136,8 @@ def _toys(above: Int[np.ndarray, " k"], n: int, m: int, toys: int, seed: int) ->
     return drawn
 
 
-def _sigmas(p_value: float) -> float:
-    from scipy.stats import norm
+def _sigmas(log_p: float) -> float:
+    """Standard deviations of a one-sided p-value, also of one that no float can hold; 0 of one above a half."""
+    from scipy.special import ndtri_exp
 
-    return float(norm.isf(p_value))
+    return max(0.0, -float(ndtri_exp(log_p)))

@@ -80,7 +80,7 @@ class Separation(Part):
         score: Name of the score.
         background_events: Background events that judge.
         signal_events: Signal events that judge.
-        auroc: Area under the ROC curve, with DeLong's interval.
+        auroc: Area under the ROC curve, with its interval.
         auprc: Average precision at the prevalence of these samples.
         prevalence: Signal over all events of these samples: what `auprc` is of a score that knows nothing.
         working_points: Efficiency at 99, 99.9 and 99.99 % rejection.

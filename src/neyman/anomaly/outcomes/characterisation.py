@@ -70,8 +70,8 @@ class Excess(Part):
 
     Attributes:
         cuts: The thresholds that were looked at.
-        local_p_value: The smallest p-value of all.
-        local_z: The same as a one-sided number of standard deviations.
+        local_p_value: The smallest p-value of all; 0 if no float is as small.
+        local_z: The same as a one-sided number of standard deviations, from its logarithm; 0 if there is no excess.
         global_p_value: With the freedom to choose the threshold.
         global_z: The same in standard deviations.
         trials_factor: Global over local p-value.
