@@ -85,10 +85,45 @@ def test_samples_add_and_what_a_sample_without_events_may_add_stands_apart(menu)
     assert with_soft.rate_low == pytest.approx(alone.rate_low)
     assert with_soft.rate_high == pytest.approx(alone.rate_high)
     assert alone.unseen == 0
-    assert with_soft.unseen == pytest.approx(1.841 * 1e7, rel=1e-3)
+    of_one = 0.841  # at 68 %, one event of which none is accepted: 1 - 0.159
+    assert with_soft.unseen == pytest.approx(of_one * 1e7, rel=1e-3)
     muon, pair, _ = with_soft.paths
     assert muon.unseen == pytest.approx(with_soft.unseen)
-    assert pair.unseen == pytest.approx(1.841 * (1e7 + 1e1 / 200) / 4, rel=1e-3)  # its prescale counts
+    assert pair.unseen == pytest.approx(of_one * 1e7 / 4, rel=1e-3)  # its prescale counts
+    many = menu_rates(menu, [sample(ONE_MUON, cross_section=1e3), sample(*[NOTHING] * 500)])
+    assert many.unseen == pytest.approx(1.841 * 1e7 / 500, rel=3e-3)  # Garwood's, where there are many
+
+
+def test_what_may_be_added_knows_the_prescales():
+    """An event that both paths accept is kept once in five hundred and once in a thousand."""
+    menu = MenuConfig(
+        paths=({"name": "jet", "jets": {"pt": 100}, "prescale": 500}, {"name": "ht", "ht": 100, "prescale": 1000})
+    )
+    result = menu_rates(menu, [sample(*[NOTHING] * 500)])
+    full = 2e34 * 1e9 * 1e-36 * 1.841 / 500
+    assert result.rate == 0
+    assert result.unseen == pytest.approx(full * (1 - (1 - 1 / 500) * (1 - 1 / 1000)), rel=3e-3)
+    assert [path.unseen for path in result.paths] == pytest.approx([full / 500, full / 1000], rel=3e-3)
+
+
+def test_no_more_collisions_are_accepted_than_there_are(menu):
+    result = menu_rates(menu, [sample(*[ONE_MUON] * 10)])
+    assert result.rate == result.rate_high == pytest.approx(1e7)
+    assert 0.8e7 < result.rate_low < 1e7
+
+
+@pytest.mark.parametrize(("acceptance", "prescale"), [(0.1, 1), (0.9, 1), (0.9, 7)])
+def test_the_interval_of_a_path_is_clopper_and_pearsons(acceptance, prescale):
+    """In a prescaled menu an event is kept in part: the interval is that of the fraction, times the part."""
+    from neyman.diagnostics import binomial_interval
+
+    menu = MenuConfig(luminosity=1e34, paths=({"name": "muon", "muons": {"pt": 20}, "prescale": prescale},))
+    passing = round(400 * acceptance)
+    result = menu_rates(menu, [sample(*[ONE_MUON] * passing, *[NOTHING] * (400 - passing))])
+    low, high = binomial_interval(passing, 400, level=0.6827)
+    assert (result.rate_low, result.rate_high) == pytest.approx((1e7 * low / prescale, 1e7 * high / prescale), rel=1e-4)
+    (path,) = result.paths
+    assert (path.rate_low, path.rate_high) == pytest.approx((result.rate_low, result.rate_high))
 
 
 def test_the_interval_holds_68_per_cent(menu):
@@ -100,7 +135,7 @@ def test_the_interval_holds_68_per_cent(menu):
         columns = {name: np.zeros(400) for name in needed_columns(menu)} | {"muon1_pt": rows}
         result = menu_rates(menu, [Sample("soft", columns, 1e9, 0.0, 400)])
         inside += result.rate_low <= truth <= result.rate_high
-    assert 0.6 < inside / 150 < 0.84  # Garwood's interval covers at least as much
+    assert 0.6 < inside / 150 < 0.84  # Clopper and Pearson's interval covers at least as much
 
 
 def test_the_error_of_the_cross_section_counts(menu):

@@ -23,7 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from neyman.anomaly.outcomes import PathRate, SampleRate, TriggerResult
 from neyman.core.config import Config, load_config
 from neyman.core.errors import DataError
-from neyman.diagnostics.intervals import poisson_interval
+from neyman.diagnostics.intervals import ONE_SIGMA, binomial_interval
 
 PB = 1e-36  # cm²
 COUNTED = {"electrons": ("electron", 4), "muons": ("muon", 4), "jets": ("jet", 10)}
@@ -199,10 +199,11 @@ class Sample:
 def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
     """The rate of each path and of the menu.
 
-    Intervals hold 68 %: of each sample the Garwood interval of the accepted events, those of samples added in
-    quadrature with the error of the cross-section. A sample of which no event is accepted says little of its rate:
-    what it may add, 1.84 events of its weight, stands apart as `unseen`. Of soft collisions one event is a rate of
-    megahertz, so that only the neighbouring slices tell whether it is plausible.
+    Intervals hold 68 %: of each sample the Clopper-Pearson interval of the accepted fraction, those of samples added
+    in quadrature with the error of the cross-section. A sample of which no event is accepted says little of its rate:
+    what it may add stands apart as `unseen`, 1.84 events of its weight if it is large, each kept as an event that all
+    paths accept. Of soft collisions one event is a rate of megahertz, so that only the neighbouring slices tell whether
+    it is plausible; an interval beside which something is unseen holds for the other samples alone.
 
     Args:
         menu: The paths and the luminosity.
@@ -219,17 +220,18 @@ def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
     prescales = np.array([path.prescale for path in menu.paths], dtype=np.float64)
     weights = [menu.luminosity * sample.cross_section * PB / sample.generated for sample in samples]
     kept = [1.0 - np.cumprod(1.0 - each / prescales, axis=1) for each in accepted]
+    at_most = 1.0 - np.cumprod(1.0 - 1.0 / prescales)  # of an event that all paths up to one accept
     paths = []
     for number, path in enumerate(menu.paths):
-        found = _rate([each[:, number] for each in accepted], weights, samples)
+        found = _rate([each[:, number] for each in accepted], weights, samples, 1.0)
         rate, low, high, unseen = (value / path.prescale for value in found)
-        cumulative, *_ = _rate([each[:, number] for each in kept], weights, samples)
+        cumulative, *_ = _rate([each[:, number] for each in kept], weights, samples, at_most[number])
         events = int(sum(each[:, number].sum() for each in accepted))
         paths.append(
             PathRate(name=path.name, prescale=path.prescale, events=events, rate=rate, rate_low=low, rate_high=high,
                      unseen=unseen, cumulative=cumulative)
         )  # fmt: skip
-    total, low, high, unseen = _rate([each[:, -1] for each in kept], weights, samples)
+    total, low, high, unseen = _rate([each[:, -1] for each in kept], weights, samples, at_most[-1])
     return TriggerResult(
         luminosity=menu.luminosity,
         crossings=menu.crossings,
@@ -322,19 +324,24 @@ def _column(sample: Sample, name: str) -> np.ndarray:
 
 
 def _rate(
-    kept: Sequence[np.ndarray], weights: Sequence[float], samples: Sequence[Sample]
+    kept: Sequence[np.ndarray], weights: Sequence[float], samples: Sequence[Sample], at_most: float
 ) -> tuple[float, float, float, float]:
-    """A rate, the ends of its interval, and what samples without an event may add."""
+    """A rate, the ends of its interval, and what samples without an event may add, of which `at_most` is kept."""
     rate = below = above = unseen = 0.0
     for probability, weight, sample in zip(kept, weights, samples, strict=True):
         total = float(probability.sum())
         if total == 0:
-            unseen += weight * float(poisson_interval(0)[1])
+            unseen += weight * at_most * sample.generated * _fraction_interval(0.0, sample.generated)[1]
             continue
         one = float((probability**2).sum()) / total  # the weight of an effective event
-        low, high = (float(end) for end in poisson_interval(total / one))
+        low, high = (end * sample.generated for end in _fraction_interval(total / one, sample.generated))
         error = weight * total * sample.cross_section_error / sample.cross_section
         rate += weight * total
         below += (weight * (total - low * one)) ** 2 + error**2
         above += (weight * (high * one - total)) ** 2 + error**2
     return rate, max(0.0, rate - below**0.5), rate + above**0.5, unseen
+
+
+def _fraction_interval(events: float, generated: int) -> tuple[float, float]:
+    low, high = binomial_interval(min(events, generated), generated, level=ONE_SIGMA)  # a sum of floats may be above
+    return float(low), float(high)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 
-import numpy as np
-
 from neyman.anomaly.trigger import FileSample, MenuConfig, Sample, SimulatedSamples, needed_columns
 from neyman.events.tables import TableFile
 
@@ -39,26 +37,19 @@ def _read(sample: FileSample, names: tuple[str, ...]) -> Sample:
 
 
 def _simulated(process: str, config: SimulatedSamples, executor: Executor | None) -> list[Sample]:
-    """One sample for each slice, which are told apart by the weight of their events; softer slices come first."""
-    from neyman.simulation.pythia.collider import collider_counts, collider_events
+    """One sample for each slice, softer slices first; each has its own cross-section, and its own error of it."""
+    from neyman.simulation.pythia.collider import collider_slices
     from neyman.simulation.pythia.collider_processes import slices
 
     generated = config.generated * len(slices(process, "trigger"))
-    events = collider_events(process, "trigger", generated, config.seed, executor)
-    counts = collider_counts(process, "trigger", generated, config.seed, executor)
-    relative = counts.cross_section_error / counts.cross_section
-    weights = np.ones(len(events)) if events.weights is None else events.weights
-    found = []
-    for number, weight in enumerate(sorted(set(weights.tolist()), reverse=True)):
-        here = weights == weight
-        cross_section = float(weight * here.sum())
-        found.append(
-            Sample(
-                name=process if len(set(weights.tolist())) == 1 else f"{process}, slice {number + 1}",
-                columns={name: events[name][here] for name in events.schema.names},
-                cross_section=cross_section,
-                cross_section_error=relative * cross_section,
-                generated=int(here.sum()),
-            )
+    found = collider_slices(process, "trigger", generated, config.seed, executor)
+    return [
+        Sample(
+            name=process if len(found) == 1 else f"{process}, slice {number}",
+            columns={name: events[name] for name in events.schema.names},
+            cross_section=counts.accepted_cross_section,  # what soft collisions share with the next slice is not in it
+            cross_section_error=counts.cross_section_error * counts.accepted / counts.generated,
+            generated=counts.accepted,
         )
-    return found
+        for number, (events, counts) in enumerate(found, start=1)
+    ]

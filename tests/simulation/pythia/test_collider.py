@@ -14,6 +14,7 @@ from neyman.simulation.pythia.collider import (
     background_mixture,
     collider_counts,
     collider_events,
+    collider_slices,
 )
 from neyman.simulation.pythia.collider_processes import BACKGROUNDS, SIGNALS, slices
 
@@ -113,6 +114,17 @@ def test_weights_are_the_cross_section_of_each_slice(calls):
     assert counts.cross_section_error == pytest.approx(2 * np.sqrt(7))
     assert counts.effective == pytest.approx(events.weights.sum() ** 2 / (events.weights**2).sum())
     assert counts.cpu_seconds == pytest.approx(7 * 1.5)
+
+
+def test_each_slice_has_its_own_numbers(calls):
+    found = collider_slices("qcd", "trigger", 70, 1)
+    whole, together = (made("qcd", "trigger", 70, 1) for made in (collider_events, collider_counts))
+    np.testing.assert_array_equal(np.concatenate([events.matrix for events, _ in found]), whole.matrix)
+    np.testing.assert_array_equal(np.concatenate([events.weights for events, _ in found]), whole.weights)
+    assert sum(counts.cross_section for _, counts in found) == pytest.approx(together.cross_section)
+    assert [counts.cross_section_error for _, counts in found] == pytest.approx([2.0] * 7)
+    relative = [counts.cross_section_error / counts.cross_section for _, counts in found]
+    assert max(relative) > 10 * min(relative)  # that of the soft slice says nothing of the others
 
 
 def test_slices_share_what_does_not_divide(calls):

@@ -15,7 +15,7 @@ class PathRate(Part):
         rate: Its rate in Hz, after the prescale.
         rate_low: Lower end of the 68 % interval.
         rate_high: Upper end.
-        unseen: What samples of which no event is accepted may add at 68 %, in Hz: 1.84 events of each.
+        unseen: What samples of which no event is accepted may add at 68 %, in Hz; see `menu_rates`.
         cumulative: Rate of this path and all before it together, each event counted once.
     """
 

@@ -12,6 +12,7 @@ from neyman.simulation.pythia.collider import (
     background_mixture,
     collider_counts,
     collider_events,
+    collider_slices,
 )
 from neyman.simulation.pythia.muons import z_muons
 from neyman.simulation.pythia.processes import PROCESSES, Process, process_named, semi_visible_jets
@@ -25,6 +26,7 @@ __all__ = [
     "background_mixture",
     "collider_counts",
     "collider_events",
+    "collider_slices",
     "counts",
     "generate",
     "process_named",

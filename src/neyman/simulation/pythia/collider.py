@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -84,11 +84,29 @@ def collider_events(
         DataError: If `generated` is not a whole number above zero, or less than one for each slice.
         NeymanError: If a worker process dies.
     """
+    return _weighted(_parts(process, layout, generated, seed, executor), process, layout)
+
+
+def collider_slices(
+    process: str, layout: LayoutName, generated: int, seed: int, executor: Executor | None = None
+) -> list[tuple[Events, Counts]]:
+    """The events of `collider_events` by slice, the softest first, each with its numbers.
+
+    Args:
+        process: As in `collider_events`.
+        layout: As in `collider_events`.
+        generated: As in `collider_events`, all slices together.
+        seed: As in `collider_events`.
+        executor: As in `collider_events`.
+
+    Raises:
+        ConfigError: As `collider_events`.
+        DataError: As `collider_events`.
+        MissingDependencyError: As `collider_events`.
+        NeymanError: As `collider_events`.
+    """
     parts = _parts(process, layout, generated, seed, executor)
-    rows = np.concatenate([part.rows for part in parts])
-    weights = np.concatenate([np.full(len(part.rows), part.weight) for part in parts])
-    named = dict(zip(SCHEMAS[layout].names, rows.T, strict=True))
-    return Events(named, SCHEMAS[layout], weights=weights, where=process)
+    return [(_weighted([part], process, layout), part.counts) for part in parts]
 
 
 def collider_counts(
@@ -184,6 +202,13 @@ def background_mixture(layout: LayoutName, accepted: int, seed: int, executor: E
     rows = [accepted_events(name, layout, n, seed, executor).matrix for name, n in numbers.items() if n]
     mixed = stream(seed, "mixture", layout).permutation(np.concatenate(rows))
     return Events.from_matrix(mixed, SCHEMAS[layout], where=f"background of {layout}")
+
+
+def _weighted(parts: Sequence[_Part], process: str, layout: LayoutName) -> Events:
+    rows = np.concatenate([part.rows for part in parts])
+    weights = np.concatenate([np.full(len(part.rows), part.weight) for part in parts])
+    named = dict(zip(SCHEMAS[layout].names, rows.T, strict=True))
+    return Events(named, SCHEMAS[layout], weights=weights, where=process)
 
 
 def _parts(process: str, layout: LayoutName, generated: int, seed: int, executor: Executor | None) -> list[_Part]:
