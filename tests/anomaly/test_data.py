@@ -52,6 +52,16 @@ def test_weights_become_probabilities(files):
     assert kept == pytest.approx(500, abs=70)
 
 
+def test_signals_have_weights_too_where_the_file_has_the_column(tmp_path, files):
+    rng = np.random.default_rng(3)
+    signal = {"a": np.arange(2000.0), "b": np.ones(2000), "w": rng.uniform(0, 1, 2000)}
+    heavy = _write(tmp_path / "h.parquet", signal)
+    kept = load(_config((files[0], heavy))).signals["bump"][:, 0].astype(int)
+    assert len(kept) == pytest.approx(1000, abs=100)
+    assert signal["w"][kept].mean() == pytest.approx(2 / 3, abs=0.03)
+    assert len(load(_config((files[0], heavy), weights=None)).signals["bump"]) == 2000
+
+
 def test_weights_that_leave_nothing_are_refused(tmp_path, files):
     weights = np.full(1000, 1e-6)
     weights[3] = 1.0

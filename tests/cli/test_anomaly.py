@@ -197,6 +197,108 @@ def test_background_that_was_trained_on_is_refused(model, files, neyman, refused
     refused(done, "trained and calibrated on events of this file")
 
 
+def test_background_that_was_trained_on_is_recognised_in_another_file(model, files, neyman, refused, tmp_path):
+    """By its digest, or by its rows where they come in another format, another order, or beside others."""
+    table = pq.read_table(files / "background.parquet").to_pydict()
+    order = np.random.default_rng(1).permutation(2000)
+    np.savetxt(tmp_path / "copy.csv", np.stack([np.array(table[name])[order] for name in NAMES], axis=1),
+               delimiter=",", header=",".join(NAMES), comments="")  # fmt: skip
+    more = columns(21, 500)
+    write(tmp_path / "more.parquet", {name: np.concatenate([more[name], table[name]]) for name in NAMES})
+    judged = {
+        "evaluate": lambda path: ("evaluate", model, "--background", path, "--signal", files / "signal.parquet"),
+        "characterise": lambda path: ("characterise", model, files / "search.parquet", "--background", path),
+    }
+    for command in judged.values():
+        refused(neyman("anomaly", *command(files / "background.parquet")), "trained and calibrated on events of this")
+        refused(neyman("anomaly", *command(tmp_path / "copy.csv")), "100 % of those that it remembers")
+    refused(neyman("anomaly", *judged["evaluate"](tmp_path / "more.parquet")), "100 % of those that it remembers")
+    some = {name: np.concatenate([more[name], table[name][:200]]) for name in NAMES}
+    done = neyman("anomaly", *judged["evaluate"](write(tmp_path / "some.parquet", some)))
+    assert done.code == 0
+    assert "of the events that the model was trained on are in it" in done.err
+    assert "trained on" not in neyman("anomaly", *judged["evaluate"](files / "other.parquet")).err
+
+
+@pytest.fixture(scope="module")
+def weighted(neyman, files, tmp_path_factory):
+    """A folder with a model that was trained on background of which heavy masses have little weight."""
+    folder = tmp_path_factory.mktemp("weighted")
+    for name, seed, rows in (("background", 31, 6000), ("other", 32, 6000), ("plain", 33, 3000)):
+        table = columns(seed, rows)
+        heavy = np.arange(rows) % 2 == 0
+        if name != "plain":
+            table["mass"] = np.where(heavy, 4 * table["mass"], table["mass"])
+            table["w"] = np.where(heavy, 0.02, 1.0)
+        write(folder / f"{name}.parquet", table)
+    config = CONFIG.replace(", signals: {shifted: signal.parquet}", ", weights: w")
+    (folder / "c.yaml").write_text(config)
+    done = neyman("anomaly", "train", "--config", folder / "c.yaml", "--out", folder / "model")
+    assert done.code == 0, done.err
+    assert "taken for a feature" not in done.err
+    return folder
+
+
+def test_events_are_judged_by_their_weights(weighted, files, neyman, refused):
+    def judge(background, *more):
+        done = neyman("anomaly", "evaluate", weighted / "model", "--background", weighted / background,
+                      "--signal", files / "signal.parquet", "--json", *more)  # fmt: skip
+        assert done.code == 0, done.err
+        return EvaluationResult.model_validate_json(done.out).separations[0], done.err
+
+    found, said = judge("other.parquet")
+    assert f"{found.background_events:,} of 6,000 events stay" in said
+    assert "no column 'w', so that each event counts the same" in said  # of the signal
+    assert found.background_events == pytest.approx(3060, abs=40)
+    assert found.promised.measured_fpr.low < found.promised.fpr
+    table = pq.read_table(weighted / "other.parquet").rename_columns([*NAMES, "mc_weight"])
+    pq.write_table(table, weighted / "renamed.parquet")
+    wrong, said = judge("renamed.parquet")
+    assert wrong.promised.measured_fpr.low > 0.03  # the heavy half is scarce in training, and not here
+    assert "no column 'w'" in said
+    again, _ = judge("renamed.parquet", "--weights", "mc_weight")
+    assert again.auroc.value == pytest.approx(found.auroc.value, abs=0.02)
+    done = neyman("anomaly", "evaluate", weighted / "model", "--background", weighted / "plain.parquet",
+                  "--signal", files / "signal.parquet", "--weights", "mc_weight")  # fmt: skip
+    refused(done, "no column 'mc_weight'")
+
+
+def test_an_excess_is_judged_by_weights(weighted, neyman):
+    """Half of the rows are heavy, and a fiftieth of the events."""
+    command = ("anomaly", "characterise", weighted / "model", weighted / "plain.parquet", "--samples", 100)
+    done = neyman(*command, "--background", weighted / "other.parquet", "--json")
+    assert done.code == 0, done.err
+    excess = Characterisation.model_validate_json(done.out).excess
+    assert excess.background_events == pytest.approx(3060, abs=40)
+    assert excess.global_z < 3
+
+
+def quickly_trained(neyman, folder, table):
+    """What `train` says of a table."""
+    write(folder / "b.parquet", table)
+    config = folder / "c.yaml"
+    config.write_text(CONFIG.replace(", signals: {shifted: signal.parquet}", ""))
+    done = neyman("anomaly", "train", folder / "b.parquet", "--config", config, "--quick", "--out", folder / "m")
+    assert done.code == 0, done.err
+    return done.err
+
+
+def test_weights_that_nobody_named(model, files, neyman, tmp_path):
+    table = columns(2, 800) | {"gen_weight": np.linspace(0.5, 1.5, 800)}
+    assert "'gen_weight' is taken for a feature; if" in quickly_trained(neyman, tmp_path, table)
+    done = neyman("anomaly", "evaluate", model, "--background", tmp_path / "b.parquet",
+                  "--signal", files / "signal.parquet")  # fmt: skip
+    assert "'gen_weight' is not looked at; if it has the weights of the events: --weights gen_weight" in done.err
+
+
+def test_copies_of_events_are_told(neyman, tmp_path):
+    table = columns(9, 800)
+    assert "copies" not in quickly_trained(neyman, tmp_path, table)
+    twice = {name: np.repeat(values[:400], 2) for name, values in table.items()}
+    said = quickly_trained(neyman, tmp_path, twice)
+    assert "400 of 800 background events are copies of others" in said
+
+
 def test_what_a_score_does_not_see_is_said(neyman, tmp_path, monkeypatch):
     """A constant, a column beyond `features.most`, and a few values that stand for none."""
     monkeypatch.chdir(tmp_path)

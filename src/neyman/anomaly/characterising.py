@@ -12,7 +12,6 @@ What to use when:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -21,9 +20,6 @@ from neyman.anomaly.outcomes import ClassifierTest, SigmaProfile
 from neyman.core.errors import DataError, require
 from neyman.core.random import seed_from, stream
 from neyman.diagnostics.roc import Estimate, auroc
-
-if TYPE_CHECKING:
-    pass
 
 LEAST = 100
 """Events of each kind, below which a classifier says nothing."""

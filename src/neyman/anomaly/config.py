@@ -29,7 +29,8 @@ class FilesSource(Config):
         kind: `files`.
         background: The events to learn from: Parquet, ROOT, HDF5, CSV or npz.
         signals: Files of signals by name; training never sees them.
-        weights: Column of weights of the background; events are kept with a probability in proportion to it.
+        weights: Column of weights of the background, and of signals that have it; events are kept with a probability
+            in proportion to it.
         rows: Read the first so many rows of each file; None for all.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from neyman.anomaly.config import AnomalyConfig, FilesSource, SimulationSource, SplitConfig
 from neyman.anomaly.conformal import unweighted_rows
 from neyman.anomaly.preparation import require_features, require_scales
+from neyman.anomaly.seen import row_hashes
 from neyman.core.errors import DataError
 from neyman.core.random import seed_from, stream
 from neyman.events.columns import Schema
@@ -27,6 +28,9 @@ _LABELS = frozenset(
      "outlier_label", "ground_truth", "attack", "fraud"}
 )  # fmt: skip
 """Names of columns that tables for classifiers and benchmarks of outliers have, beside the features."""
+
+_WEIGHTS = frozenset({"weight", "weights", "genweight", "eventweight", "mcweight", "evtweight", "xsecweight"})
+"""Names, without underscores, that columns of weights have."""
 
 _INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0|")
 """Names that pandas gives to the numbers of rows, which are no feature."""
@@ -75,6 +79,34 @@ def load(config: AnomalyConfig, executor: Executor | None = None) -> Loaded:
     return _simulate(source, config, executor)
 
 
+def doubts(loaded: Loaded) -> list[str]:
+    """What a user may not have meant: copies of events, and weights among the features."""
+    found = [
+        f"'{name}' is taken for a feature; if it has the weights of the events, name it in `data.weights`"
+        for name in weight_columns(loaded.names)
+    ]
+    hashes = np.concatenate(
+        [row_hashes(part) for part in (loaded.train, loaded.validation, loaded.calibration, loaded.test)]
+    )
+    copies = len(hashes) - len(np.unique(hashes))
+    if copies:
+        found.append(
+            f"{copies:,} of {len(hashes):,} background events are copies of others: if these are events that were"
+            " written more than once, and not whole numbers that coincide, drop them: promised error rates are too low"
+        )
+    return found
+
+
+def weight_columns(names: Collection[str]) -> list[str]:
+    """Those whose names say that they are weights of events.
+
+    Examples:
+        >>> weight_columns(("jet_pt", "mc_weight", "body_weight"))
+        ['mc_weight']
+    """
+    return [name for name in names if name.lower().replace("_", "") in _WEIGHTS]
+
+
 def read_features(
     path: str, names: tuple[str, ...] | None = None, *, without: tuple[str, ...] = (), stop: int | None = None
 ) -> tuple[Matrix, tuple[str, ...]]:
@@ -101,6 +133,28 @@ def read_features(
     x = np.stack([np.asarray(table[name], dtype=np.float64) for name in chosen], axis=1)
     require_features(x, chosen, where=str(file))
     return x, chosen
+
+
+def read_weighted(
+    path: str, names: tuple[str, ...], weights: str, rng: np.random.Generator, *, stop: int | None = None
+) -> tuple[Matrix, int]:
+    """Features of the events that stay when weights become probabilities, so that each counts the same.
+
+    Args:
+        path: `FILE`, or `FILE.root:TREE`.
+        names: Which columns, in which order.
+        weights: The column of weights.
+        rng: Decides which stay.
+        stop: Read so many rows at most.
+
+    Returns:
+        The features, shape `(n, d)`, and how many events there were before.
+
+    Raises:
+        DataError: As `read_features`, and if weights are negative, or leave less than 1 % of the events.
+    """
+    x, _ = read_features(path, names, stop=stop)
+    return x[_kept(path, weights, len(x), rng)], len(x)
 
 
 def inject(
@@ -148,8 +202,8 @@ def _read(source: FilesSource, config: AnomalyConfig) -> Loaded:
     if config.features.columns is None:
         _refuse_labels(x, names, where=source.background)
     if source.weights:
-        x = x[_kept(source, len(x), config.seed)]
-    signals = {name: read_features(path, names, stop=source.rows)[0] for name, path in source.signals.items()}
+        x = x[_kept(source.background, source.weights, len(x), stream(config.seed, "weights"))]
+    signals = {name: _signal(name, path, names, source, config.seed) for name, path in source.signals.items()}
     paths = (source.background, *source.signals.values())
     digests = {path: TableFile.open(path, job="anomaly").digest() for path in paths}
     train, validation, calibration, test = _dealt(x, config, where=source.background)
@@ -174,17 +228,23 @@ def _refuse_labels(x: Matrix, names: tuple[str, ...], *, where: str) -> None:
             )
 
 
-def _kept(source: FilesSource, rows: int, seed: int) -> np.ndarray:
+def _signal(name: str, path: str, names: tuple[str, ...], source: FilesSource, seed: int) -> Matrix:
+    """The events of a signal, by their weights where the file has the column."""
+    if source.weights is None or source.weights not in TableFile.open(path, job="anomaly").names:
+        return read_features(path, names, stop=source.rows)[0]
+    return read_weighted(path, names, source.weights, stream(seed, "weights", name), stop=source.rows)[0]
+
+
+def _kept(path: str, column: str, rows: int, rng: np.random.Generator) -> np.ndarray:
     """The rows that stay when weights become probabilities."""
-    assert source.weights is not None  # noqa: S101 - `_read` has looked
-    file = TableFile.open(source.background, job="anomaly")
-    weights = np.asarray(file.read((source.weights,), 0, rows)[source.weights], dtype=np.float64)
-    kept = unweighted_rows(weights, stream(seed, "weights"))
+    file = TableFile.open(path, job="anomaly")
+    weights = np.asarray(file.read((column,), 0, rows)[column], dtype=np.float64)
+    kept = unweighted_rows(weights, rng)
     if len(kept) < 0.01 * rows:
         raise DataError(
-            f"weights in '{source.weights}' leave {len(kept)} of {rows} events: the largest is"
+            f"weights in '{column}' leave {len(kept)} of {rows} events: the largest is"
             f" {weights.max() / weights.mean():.3g} times the mean",
-            where=source.background,
+            where=path,
             expected="at least 1 % of the events",
             hint="events of more equal weights, as from more slices",
         )

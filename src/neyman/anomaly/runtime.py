@@ -32,7 +32,7 @@ KIND = "anomaly"
 GRAPH, SCORE_GRAPH = "model.onnx", "score.onnx"
 """All outputs, and the score alone, which is cheaper."""
 
-CALIBRATION = "calibration/scores"
+CALIBRATION, SEEN = "calibration/scores", "calibration/seen"
 INPUT = "features"
 
 CHUNK = 256

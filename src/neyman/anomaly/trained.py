@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt64
 
 from neyman.anomaly.card import model_card
 from neyman.anomaly.config import AnomalyConfig
@@ -17,8 +17,9 @@ from neyman.anomaly.data import Loaded, load
 from neyman.anomaly.energy_model import EnergyModel, OnEpoch
 from neyman.anomaly.onnx_graph import onnx_model, score_alone
 from neyman.anomaly.preparation import Preparation
-from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, require_own_scores, session
+from neyman.anomaly.runtime import CALIBRATION, GRAPH, INPUT, KIND, SCORE_GRAPH, SEEN, require_own_scores, session
 from neyman.anomaly.scoring import Scoring, grouped
+from neyman.anomaly.seen import remembered
 from neyman.core.artefacts import load_artefact, save_artefact
 from neyman.core.random import stream
 from neyman.core.restoring import fitting, inputs_of, require_unchanged, with_config
@@ -39,6 +40,7 @@ class TrainedAnomaly:
         graph: The same as ONNX, which is what scores events.
         calibration: Scores of background that nothing was trained on, ascending.
         events: Background events to train on, to choose the epoch, and to calibrate on.
+        seen: Hashes of a few thousand of these events.
         examples: A few background events, which the artefact must score in the same way again.
         cost: CPU time and energy of training.
         inputs: Digests of the files that it was trained on, by name.
@@ -50,6 +52,7 @@ class TrainedAnomaly:
     graph: bytes
     calibration: Float[np.ndarray, " c"]
     events: tuple[int, int, int]
+    seen: UInt64[np.ndarray, " k"]
     examples: Float[np.ndarray, "e d"]
     cost: Consumption = field(default_factory=Consumption)
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +90,7 @@ class TrainedAnomaly:
             config=config,
             events=columns,
             parameters=(),
-            weights={**self.scoring.to_arrays(), CALIBRATION: self.calibration},
+            weights={**self.scoring.to_arrays(), CALIBRATION: self.calibration, SEEN: self.seen},
             validation={
                 "x": self.examples,
                 "score": run_graph(self.graph, self.examples),
@@ -125,6 +128,7 @@ class TrainedAnomaly:
                 artefact.extra[GRAPH],
                 artefact.weights[CALIBRATION],
                 (int(train), int(validation), int(calibration)),
+                artefact.weights[SEEN],
                 np.array(artefact.validation["x"]),
                 Consumption(**artefact.metrics["cost"]),
                 inputs,
@@ -174,6 +178,7 @@ def train_anomaly(
         graph,
         calibration,
         (len(loaded.train), len(loaded.validation), len(loaded.calibration)),
+        remembered(loaded.train, loaded.calibration),
         loaded.test[:_EXAMPLES],
         cost,
         loaded.inputs,

@@ -30,6 +30,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Quick = Annotated[bool, typer.Option("--quick", help="A trial: few events, few epochs.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 Workers = Annotated[int | None, typer.Option(help="Processes on this machine; default is one for each core.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Weights of the events; without it, the column of the training, if any."),
+]
 Fpr = Annotated[
     float | None, typer.Option("--fpr", help="Largest false-positive rate; without it, that of the artefact.")
 ]
@@ -147,17 +151,19 @@ def evaluate(
     signal: Annotated[
         list[str], typer.Option(metavar=File, help="A signal, NAME=FILE or FILE; may be given several times.")
     ],
+    weights: Weights = None,
     json: Json = False,
 ) -> None:
     """Judge a model where signal is known.
 
     AUROC, AUPRC, efficiency at fixed rejection and SIC, each with its interval.
 
-    An efficiency at a rejection that the background is too small to measure is null.
+    An efficiency at a rejection that the background is too small to measure is null. Weighted events are kept with a
+    probability in proportion to their weight, as in training.
     """
     from neyman.cli.anomaly_scores import evaluate_lines, evaluate_step
 
-    result = evaluate_step(artefact, background=background, signals=signal)
+    result = evaluate_step(artefact, background=background, signals=signal, weights=weights)
     typer.echo(result.to_json() if json else "\n".join(evaluate_lines(result)))
 
 
@@ -189,6 +195,7 @@ def characterise(
     background: Annotated[
         str | None, typer.Option(metavar=File, help="Simulated background for the significance.")
     ] = None,
+    weights: Weights = None,
     samples: Annotated[int, typer.Option(help="Langevin samples, against as many background events.")] = 2000,
     seed: Seed = 0,
     json: Json = False,
@@ -200,7 +207,7 @@ def characterise(
     """
     from neyman.cli.anomaly_characterise import characterise_lines, characterise_step
 
-    result = characterise_step(artefact, source, background=background, samples=samples, seed=seed)
+    result = characterise_step(artefact, source, background=background, samples=samples, seed=seed, weights=weights)
     typer.echo(result.to_json() if json else "\n".join(characterise_lines(result)))
 
 

@@ -55,26 +55,24 @@ def characterise(
 
 
 def characterise_step(
-    artefact: Path, source: str, *, background: str | None, samples: int, seed: int
+    artefact: Path, source: str, *, background: str | None, samples: int, seed: int, weights: str | None = None
 ) -> Characterisation:
     """Characterise a model and the candidates of a file."""
-    from neyman.anomaly.data import read_features
     from neyman.anomaly.excess import find_excess
     from neyman.anomaly.explaining import highest
-    from neyman.anomaly.runtime import Scorer
     from neyman.anomaly.trained import TrainedAnomaly
+    from neyman.cli.anomaly_judged import Judged
     from neyman.events.tables import TableFile
 
-    trained, scorer = TrainedAnomaly.load(artefact), Scorer.open(artefact)
-    file = TableFile.open(source, job="anomaly")
-    rows, candidates = highest(scorer, file, PROFILED)
+    trained, judged = TrainedAnomaly.load(artefact), Judged.open(artefact, weights)
+    scorer = judged.scorer
+    rows, candidates = highest(scorer, TableFile.open(source, job="anomaly"), PROFILED)
     excess = None
     if background is None:
         reference = trained.reload().test
     else:
-        reference, _ = read_features(background, scorer.names)
-        x, _ = read_features(source, scorer.names)
-        excess = find_excess(scorer.score(x), scorer.score(reference), seed=seed)
+        reference = judged.background(background)
+        excess = find_excess(scorer.score(judged.events(source)), scorer.score(reference), seed=seed)
     return characterise(trained, reference, candidates, rows.tolist(), samples=samples, seed=seed, excess=excess)
 
 

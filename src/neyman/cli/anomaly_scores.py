@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from neyman.anomaly.conformal import order_statistic, smallest_n
-from neyman.anomaly.data import read_features
 from neyman.anomaly.evaluation import error_analysis, evaluate
 from neyman.anomaly.explaining import explain_file
 from neyman.anomaly.outcomes import Explanation, Explanations
-from neyman.anomaly.preparation import departs
 from neyman.anomaly.results import EvaluationResult, Measured
-from neyman.anomaly.runtime import ROWS, Scorer
+from neyman.anomaly.runtime import Scorer
+from neyman.cli.anomaly_judged import Judged, tell_departures
 from neyman.core.artefacts import Artefact, load_artefact
 from neyman.core.errors import DataError
 from neyman.events.tables import TableFile
@@ -35,7 +33,7 @@ def score_step(artefact: Path, source: str, *, fpr: float | None, delta: float |
     asked = own_fpr if fpr is None else fpr
     n = len(scorer.calibration)
     possible = order_statistic(n, asked, delta) is not None
-    _tell_departures(scorer, source)
+    tell_departures(scorer, source)
     events = scorer.score_file(
         TableFile.open(source, job="anomaly"), out, asked if possible or fpr is not None else None, delta
     )
@@ -51,37 +49,21 @@ def score_step(artefact: Path, source: str, *, fpr: float | None, delta: float |
     )
 
 
-def _tell_departures(scorer: Scorer, source: str) -> None:
-    """Say which columns change that never did in training: no score sees them."""
-    file, preparation = TableFile.open(source, job="anomaly"), scorer.preparation
-    for name, value in zip(preparation.constant, preparation.held.tolist(), strict=True):
-        if name not in file.names or file.rows == 0:
-            continue
-        count = sum(int(departs(file.flat(chunk, (name,))[name], value).sum()) for chunk in file.chunks((name,), ROWS))
-        if count:
-            typer.echo(
-                f"{file}: '{name}' is {value:g} in all events of the training, and not in {count:,} of {file.rows:,}"
-                " here: the score does not see it",
-                err=True,
-            )
-
-
 def _promise(artefact: Artefact) -> tuple[float, float]:
     """The error rate and its risk in the config of an artefact."""
     config = artefact.config["anomaly"]["error_rate"]
     return float(config["fpr"]), float(config["delta"])
 
 
-def evaluate_step(artefact: Path, *, background: str, signals: Sequence[str]) -> EvaluationResult:
+def evaluate_step(
+    artefact: Path, *, background: str, signals: Sequence[str], weights: str | None = None
+) -> EvaluationResult:
     """Judge the default score on files that it was not trained on."""
-    scorer = Scorer.open(artefact)
-    kept = load_artefact(artefact, kind="anomaly")
-    fpr, delta = _promise(kept)
-    _refuse_seen(background, kept)
-    x, _ = read_features(background, scorer.names)
-    named = {name: read_features(path, scorer.names)[0] for name, path in _named(signals).items()}
-    for path in (background, *_named(signals).values()):
-        _tell_departures(scorer, path)
+    judged = Judged.open(artefact, weights)
+    scorer = judged.scorer
+    fpr, delta = _promise(judged.artefact)
+    x = judged.background(background)
+    named = {name: judged.events(path) for name, path in _named(signals).items()}
     scores = scorer.score(x)
     by_signal = {name: scorer.score(events) for name, events in named.items()}
     result = evaluate(
@@ -114,18 +96,6 @@ def with_errors(
         for name, x in signals.items()
     ]
     return result.model_copy(update={"errors": errors})
-
-
-def _refuse_seen(background: str, kept: Artefact) -> None:
-    """Background that was trained on scores too low."""
-    file = TableFile.open(background, job="anomaly")
-    if file.digest() in kept.inputs.values():
-        raise DataError(
-            "the model was trained and calibrated on events of this file",
-            where=str(file),
-            expected="background that it has not seen",
-            hint="neyman anomaly run, which evaluates on events that it kept for the test",
-        )
 
 
 def _named(signals: Sequence[str]) -> dict[str, str]:
@@ -163,7 +133,7 @@ def explain_step(artefact: Path, source: str, *, row: int | None, top: int) -> E
     """Explain one event, or those of the highest score."""
     scorer = Scorer.open(artefact)
     file = TableFile.open(source, job="anomaly")
-    _tell_departures(scorer, source)
+    tell_departures(scorer, source)
     return explain_file(scorer, file, artefact=scorer.digest, top=top, row=row)
 
 

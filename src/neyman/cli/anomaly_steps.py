@@ -73,11 +73,15 @@ def train_step(
     config: AnomalyConfig, out: Path, *, loaded: Loaded | None = None, workers: int | None = None
 ) -> TrainedAnomaly:
     """Train into a folder; the state of training lies beside it until the artefact is whole."""
+    from neyman.anomaly.data import doubts, load
     from neyman.anomaly.runtime import KIND
     from neyman.anomaly.trained import train_anomaly
 
     out = out.resolve()
     with training_state(out, kind=KIND) as state, local_executor(workers) as executor:
+        loaded = load(config, executor) if loaded is None else loaded
+        for doubt in doubts(loaded):
+            typer.echo(doubt, err=True)
         return train_anomaly(config, state / CHECKPOINT, executor=executor, loaded=loaded).save(out)
 
 
