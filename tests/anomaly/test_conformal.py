@@ -25,6 +25,9 @@ def test_the_order_statistic_is_the_largest_that_keeps_the_promise(n, fpr, delta
 
 def test_known_numbers_of_events():
     assert smallest_n(1e-4, 0.05) == 29_956
+    assert smallest_n(0.3, 0.7) == smallest_n(0.1, 0.9) == 1  # 1 - α = δ, where logarithms are off by a rounding
+    assert smallest_n(0.1, 0.81) == 2
+    assert order_statistic(1, 0.3, 0.7) == 1
     assert order_statistic(29_955, 1e-4, 0.05) is None
     assert [order_statistic(n, 1e-4) for n in (29_956, 100_000, 1_000_000)] == [1, 5, 84]
     large = order_statistic(20_000_000, 0.01)

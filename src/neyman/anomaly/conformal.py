@@ -144,7 +144,7 @@ def smallest_n(fpr: float, delta: float = 0.05) -> int:
     """
     _require_probability("false-positive rate", fpr)
     _require_probability("delta", delta)
-    return math.ceil(math.log(delta) / math.log1p(-fpr))
+    return math.ceil(math.log(delta) / math.log1p(-fpr) * (1 - 1e-12))  # a whole number may come out a little above
 
 
 def unweighted_rows(weights: Float[np.ndarray, " n"], rng: np.random.Generator) -> Int[np.ndarray, " m"]:

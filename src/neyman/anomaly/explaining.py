@@ -4,7 +4,8 @@ A network of score matching knows the direction in which an event looks more lik
 \log p_\sigma(z)\) for standardised features z. By Tweedie's formula (Robbins, Proc. 3rd Berkeley Symp. (1956) 157;
 Efron, JASA 106 (2011) 1602, eq. 1.4) \(z + \sigma^2 s(z)\) is the event that background has, on average, where noise
 σ made z of it. In units of σ the event is therefore \(-\sigma s_j\) beyond what is expected of feature j, given all
-the other features. That is the attribution; its squares add up to \(\sigma^2\|s\|^2\), the square of the score norm.
+the other features. That is the attribution; its squares add up to \(\sigma^2\|s\|^2\), the square of the score norm,
+less the part that is across the circles of angles, for which no value of a column can answer.
 
 It is chained back to raw features by `Scorer.attribution`: along the direction in which a column moves its inputs,
 for one input by the sign of \(\partial z_j/\partial x_j\), so that positive means that the column in the file is

@@ -5,7 +5,7 @@
     flags = scorer.flags(scores, fpr=1e-3)         # None if the calibration sample is too small for the promise
 
 Columns are known by their order in arrays and by their names in files. Nothing is scored that was not seen to be finite
-numbers of the right columns; an event gets the same score alone or among others.
+numbers of the right columns; an event gets the same score alone or among others, to single precision.
 """
 
 from __future__ import annotations

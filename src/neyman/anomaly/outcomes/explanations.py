@@ -15,7 +15,7 @@ class Explanation(Result):
         feature_attribution: \(-\sigma s_j\,\mathrm{sign}(\partial z_j/\partial x_j)\) by feature, the strongest first:
             by how many units of the noise the feature is above (positive) or below (negative) what the learned
             background has for events like this.
-        share: \(s_j^2/\sum_k s_k^2\) by feature; all add up to one.
+        share: Of the sum of the squares of the attributions, by feature; all add up to one.
         values: The features as they stand in the file.
     """
 
