@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from neyman.anomaly.columns import departs, require_features
 from neyman.anomaly.config import FeatureConfig
-from neyman.anomaly.preparation import COS, LOG, NONE, SIN, Preparation, departs, most_telling, require_features
+from neyman.anomaly.preparation import COS, LOG, NONE, SIN, Preparation, most_telling
 from neyman.core.errors import DataError
 
 NAMES = ("gauss", "pt", "phi", "count", "always")

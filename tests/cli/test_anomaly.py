@@ -16,6 +16,7 @@ import uproot
 from neyman.anomaly.config import AnomalyConfig
 from neyman.anomaly.outcomes import AnomalyResult, Characterisation, Explanations, TriggerResult
 from neyman.anomaly.results import EvaluationResult
+from neyman.anomaly.runtime import Scorer
 from neyman.core.runs import Run
 from neyman.events.tables import TableFile
 
@@ -331,6 +332,20 @@ def test_what_a_score_does_not_see_is_said(neyman, tmp_path, monkeypatch):
     scores = pq.read_table("scores.parquet")["score"].to_numpy()
     assert np.isfinite(scores).all()
     assert np.argmax(scores) == 99
+
+
+def test_an_angle_that_is_none_is_said(neyman, tmp_path):
+    """A placeholder in an angle would be an ordinary direction."""
+    table = columns(14, 800)
+    table["jet1_phi"] *= np.pi / 3
+    quickly_trained(neyman, tmp_path, table)
+    assert Scorer.open(tmp_path / "m").preparation.periods == {"jet1_phi": pytest.approx(2 * np.pi)}
+    command = ("anomaly", "score", tmp_path / "m", tmp_path / "b.parquet", "--out", tmp_path / "s.parquet")
+    assert "angle" not in neyman(*command).err
+    table["jet1_phi"][:7] = -999.0
+    write(tmp_path / "b.parquet", table)
+    said = "'jet1_phi' is an angle with a period of 6.283, and beyond it in 7 of 800 events"
+    assert said in neyman(*command).err
 
 
 def test_a_run_of_too_few_events_ends_before_it_trains(neyman, refused, tmp_path, monkeypatch):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
+from neyman.anomaly.columns import require_features, require_scales
 from neyman.anomaly.config import AnomalyConfig, FilesSource, SimulationSource, SplitConfig
 from neyman.anomaly.conformal import unweighted_rows
-from neyman.anomaly.preparation import require_features, require_scales
 from neyman.anomaly.seen import row_hashes
 from neyman.core.errors import DataError
 from neyman.core.random import seed_from, stream

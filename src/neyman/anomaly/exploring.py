@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from neyman.anomaly.columns import far_off, require_scales
 from neyman.anomaly.outcomes import Exploration, FeatureSummary
-from neyman.anomaly.preparation import far_off, require_scales
 from neyman.core.errors import DataError
 from neyman.core.random import stream
 from neyman.events.tables import Table, TableFile

@@ -19,8 +19,20 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Float, Float32, Int
 
+from neyman.anomaly.columns import (
+    FAR,
+    angle_period,
+    far_off,
+    is_count,
+    log_is_better,
+    log_unit,
+    require_features,
+    require_scales,
+    signed_log,
+    varies,
+)
 from neyman.core.errors import DataError, near
 
 if TYPE_CHECKING:
@@ -35,15 +47,6 @@ TEXTS = ("names", "constant", "redundant", "outlying")
 END = 1e4
 """Where inputs end, in standard deviations: squares and sums of what lies within are numbers in single precision."""
 
-_LEVELS = np.linspace(0.005, 0.995, 199)
-_GAIN = 0.02  # of correlation with a normal, for which a logarithm is worth its complication
-_HEAVY = 6.0  # excess kurtosis of an exponential: beyond it, a few events set the standard deviation
-_SPIKE = 0.05  # fraction of events at one value from which on it stands for something else, as padding
-_ROUNDING = 1e-12  # of the largest value: what differs by less does not differ
-_FAR = 30.0  # widths, of the middle half of the values, as a normal's standard deviation
-_DOMINATES = 10.0  # widths: a standard deviation so large says nothing of the others
-_FEW = 0.02  # fraction of events that may be so far and be no part of the distribution
-_LARGEST = 1e30  # beyond it and its inverse, squares are no numbers any more
 _WITHIN = (-0.4, -0.2, 0.0, 0.2, 0.4)  # stands for the interval around a whole number
 
 
@@ -105,23 +108,23 @@ class Preparation:
         known = {**(periods or {}), **config.periods}
         wanted = config.transforms if isinstance(config.transforms, dict) else {}
         every = "none" if config.transforms == "none" else "auto"
-        varies = np.array([_varies(column) for column in x.T])
-        if not varies.any():
+        changing = np.array([varies(column) for column in x.T])
+        if not changing.any():
             raise DataError(
                 f"all {len(names)} columns are constant in {len(x)} events", expected="a feature that changes"
             )
         rows = [
             row
-            for number in np.flatnonzero(varies).tolist()
+            for number in np.flatnonzero(changing).tolist()
             for row in _rows(
                 x[:, number],
                 number,
-                known.get(names[number]) or _turn(names[number], x[:, number]),
+                known.get(names[number]) or angle_period(names[number], x[:, number]),
                 wanted.get(names[number], every),
             )
         ]
         source, code, unit, centre, scale, far = (np.array(part) for part in zip(*rows, strict=True))
-        counts = np.array([_is_count(x[:, number]) for number in source], dtype=np.int64)
+        counts = np.array([is_count(x[:, number]) for number in source], dtype=np.int64)
         whole = cls(names, source, code, unit, centre, scale, counts)
         chosen = np.arange(len(names)) if config.most is None else most_telling(whole.apply(x), source, config.most)
         kept = np.isin(source, chosen)
@@ -134,10 +137,10 @@ class Preparation:
             centre=centre[kept],
             scale=scale[kept],
             counts=counts[kept],
-            constant=tuple(name for name, good in zip(names, varies, strict=True) if not good),
+            constant=tuple(name for name, good in zip(names, changing, strict=True) if not good),
             redundant=tuple(names[number] for number in left_out),
             outlying=tuple(names[number] for number in np.unique(source[kept & far])),
-            held=x[0, ~varies].astype(np.float64),
+            held=x[0, ~changing].astype(np.float64),
         )
 
     @property
@@ -175,8 +178,17 @@ class Preparation:
         spread = rng.random((len(x), len(columns)))[:, first] - 0.5
         y = self._transformed(values + spread * self.counts)
         far = np.isin(self.source, [self.names.index(name) for name in self.outlying])
-        y[:, far] = y[:, far].clip(-_FAR, _FAR)
+        y[:, far] = y[:, far].clip(-FAR, FAR)
         return y
+
+    @property
+    def periods(self) -> dict[str, float]:
+        """Periods of the columns that are taken for angles."""
+        angles = self.code == COS
+        return {
+            self.names[number]: float(2 * np.pi * unit)
+            for number, unit in zip(self.source[angles], self.unit[angles], strict=True)
+        }
 
     def jacobian(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
         """The derivative of each input by the column that it is made of."""
@@ -208,61 +220,11 @@ class Preparation:
         with np.errstate(over="ignore"):
             u = values / self.unit
         y = u.copy()
-        for code, function in ((LOG, _signed_log), (COS, np.cos), (SIN, np.sin)):
+        for code, function in ((LOG, signed_log), (COS, np.cos), (SIN, np.sin)):
             these = self.code == code
             y[:, these] = function(u[:, these])
         with np.errstate(over="ignore"):
             return np.asarray(((y - self.centre) / self.scale).clip(-END, END), dtype=np.float32)
-
-
-def require_features(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where: str = "") -> None:
-    """Refuse events that cannot be features of these names.
-
-    Args:
-        x: Features, shape `(n, d)`.
-        names: The d names that are expected.
-        where: Where they come from.
-
-    Raises:
-        DataError: For another number of columns, no events, or values that are not finite, with row and column.
-    """
-    if x.ndim != 2 or x.shape[1] != len(names):
-        shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        raise DataError(f"an array of shape {x.shape}", where=where, expected=f"(events, {len(names)}): {shown}")
-    if len(x) == 0:
-        raise DataError("no events", where=where, expected="at least one")
-    bad = ~np.isfinite(x)
-    if bad.any():
-        row, column = np.argwhere(bad)[0].tolist()
-        raise DataError(
-            f"column '{names[column]}' is {x[row, column]} in row {row} ({int(bad.any(axis=1).sum())} of {len(x)} rows"
-            " are not finite)",
-            where=where,
-            expected="finite numbers",
-            hint="drop these events, or find out why they are there",
-        )
-
-
-def departs(column: Float[np.ndarray, " n"] | Float32[np.ndarray, " n"], held: float) -> Bool[np.ndarray, " n"]:
-    """Which values of a column are others than the one that it always had."""
-    return np.asarray(np.abs(column - held) > _ROUNDING * abs(held))
-
-
-def require_scales(x: Float[np.ndarray, "n d"], names: Sequence[str], *, where: str = "") -> None:
-    """Refuse columns whose values are too large, or differ by too little, to be squared.
-
-    Raises:
-        DataError: With the column, and the row of the largest value.
-    """
-    for name, column in zip(names, x.T, strict=True):
-        row = int(np.argmax(np.abs(column)))
-        if abs(column[row]) > _LARGEST:
-            found = f"column '{name}' is {column[row]:.3g} in row {row}"
-            hint = "drop these events if that stands for no value, or use other units"
-            raise DataError(found, where=where, expected=f"values up to {_LARGEST:g}", hint=hint)
-        if 0 < np.ptp(column) < 1 / _LARGEST:
-            found = f"values of column '{name}' differ by {np.ptp(column):.2g} at most"
-            raise DataError(found, where=where, expected=f"at least {1 / _LARGEST:g}", hint="use other units")
 
 
 def most_telling(
@@ -308,88 +270,20 @@ _Row = tuple[int, int, float, float, float, bool]
 def _rows(column: Float[np.ndarray, " n"], number: int, period: float | None, wanted: str) -> list[_Row]:
     """The rows of the table for one column: two if it is periodic."""
     x = column.astype(np.float64)
-    if _is_count(x):
+    if is_count(x):
         x = (x[:, None] + np.array(_WITHIN)).ravel()  # the widths are those of `apply_in_training`
     if period is not None and wanted == "auto":
         unit = period / (2 * np.pi)
         return [_row(number, code, unit, function(x / unit)) for code, function in ((COS, np.cos), (SIN, np.sin))]
-    unit = _log_unit(x)
-    if wanted == "log" or (wanted == "auto" and _log_is_better(x[~far_off(x)], unit)):
-        return [_row(number, LOG, unit, _signed_log(x / unit))]
+    unit = log_unit(x)
+    if wanted == "log" or (wanted == "auto" and log_is_better(x[~far_off(x)], unit)):
+        return [_row(number, LOG, unit, signed_log(x / unit))]
     return [_row(number, NONE, 1.0, x)]
-
-
-def _turn(name: str, values: Float[np.ndarray, " n"]) -> float | None:
-    """2π, if a column that no schema describes is an angle."""
-    turn = 2 * np.pi
-    fills = np.abs(values).max() <= turn and 0.98 * turn < np.ptp(values) <= turn
-    return turn if fills and name.lower().endswith("phi") else None
 
 
 def _row(number: int, code: int, unit: float, values: Float[np.ndarray, " n"]) -> _Row:
     far = far_off(values)
     return number, code, unit, float(values[~far].mean()), float(values[~far].std()), bool(far.any())
-
-
-def far_off(values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    """Which values are far from all others, if they are few and dominate the standard deviation."""
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    width = (high - low) / 1.349
-    far = np.abs(values - middle) > _FAR * width
-    few = width > 0 and far.mean() <= _FEW and values.std() > _DOMINATES * width
-    return np.asarray(far & few)
-
-
-def _signed_log(u: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    return np.asarray(np.sign(u) * np.log1p(np.abs(u)))
-
-
-def _log_unit(x: Float[np.ndarray, " n"]) -> float:
-    """Where the logarithm sets in: where the lowest tenth of what is not zero ends."""
-    sizes = np.abs(x[x != 0])
-    return float(np.quantile(sizes, 0.1)) or 1.0
-
-
-def _log_is_better(x: Float[np.ndarray, " n"], unit: float) -> bool:
-    """Whether the tails are heavy, and quantiles after the logarithm lie clearly better on a line with a normal's.
-
-    A logarithm draws in the far end of a tail, which is where anomalies are: it is for tails heavier than that of an
-    exponential alone. The measure of a line is the correlation of a probability plot (Filliben, Technometrics 17 (1975)
-    111, eq. 2), for the values beside a spike, such as the zeros of padding.
-    """
-    if _excess_kurtosis(x) <= _HEAVY:
-        return False
-    values, counts = np.unique(x, return_counts=True)
-    largest = int(np.argmax(counts))
-    beside = x if counts[largest] < _SPIKE * len(x) else x[x != values[largest]]
-    if len(np.unique(beside)) < 3:
-        return False
-    normal = _normal_quantiles()
-    plain, logged = (np.quantile(each, _LEVELS) for each in (beside, _signed_log(beside / unit)))
-    if plain[0] == plain[-1]:
-        return False
-    return bool(np.corrcoef(logged, normal)[0, 1] > np.corrcoef(plain, normal)[0, 1] + _GAIN)
-
-
-def _excess_kurtosis(x: Float[np.ndarray, " n"]) -> float:
-    """0 for a normal, 6 for an exponential."""
-    z = (x - x.mean()) / x.std()
-    return float((z**4).mean()) - 3.0
-
-
-def _normal_quantiles() -> Float[np.ndarray, " l"]:
-    from statistics import NormalDist  # SciPy's would be one more library for the runtime
-
-    return np.array([NormalDist().inv_cdf(level) for level in _LEVELS.tolist()])
-
-
-def _varies(column: Float[np.ndarray, " n"]) -> bool:
-    return bool(np.ptp(column) > _ROUNDING * np.abs(column).max())
-
-
-def _is_count(column: Float[np.ndarray, " n"]) -> bool:
-    """Whether all values are whole numbers, of which there are more than two."""
-    return bool((column == np.round(column)).all()) and len(np.unique(column)) > 2
 
 
 def _require_known(config: FeatureConfig, names: tuple[str, ...]) -> None:

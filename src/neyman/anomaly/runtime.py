@@ -19,8 +19,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from neyman.anomaly.columns import require_features
 from neyman.anomaly.conformal import order_statistic, p_values, threshold
-from neyman.anomaly.preparation import TEXTS, Preparation, require_features
+from neyman.anomaly.preparation import TEXTS, Preparation
 from neyman.core.artefacts import Artefact, load_artefact
 from neyman.core.errors import ArtefactError, DataError, InputError, require
 from neyman.core.files import replacing

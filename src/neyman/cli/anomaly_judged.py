@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import typer
 
+from neyman.anomaly.columns import departs
 from neyman.anomaly.data import read_features, read_weighted, weight_columns
-from neyman.anomaly.preparation import departs
 from neyman.anomaly.runtime import KIND, ROWS, SEEN, Scorer
 from neyman.anomaly.seen import MOST, fraction_seen
 from neyman.core.artefacts import Artefact, load_artefact
@@ -102,14 +104,32 @@ def _say(text: str) -> None:
 
 
 def tell_departures(scorer: Scorer, source: str) -> None:
-    """Say which columns change that never did in training: no score sees them."""
+    """Say which columns have values that a score cannot see: of a constant, or more than a turn of an angle."""
     file, preparation = TableFile.open(source, job="anomaly"), scorer.preparation
+    if file.rows == 0:
+        return
     for name, value in zip(preparation.constant, preparation.held.tolist(), strict=True):
-        if name not in file.names or file.rows == 0:
-            continue
-        count = sum(int(departs(file.flat(chunk, (name,))[name], value).sum()) for chunk in file.chunks((name,), ROWS))
+        count = _count(file, name, partial(departs, held=value))
         if count:
             _say(
                 f"{file}: '{name}' is {value:g} in all events of the training, and not in {count:,} of {file.rows:,}"
                 " here: the score does not see it"
             )
+    for name, period in preparation.periods.items():
+        count = _count(file, name, partial(_beyond, period=period))
+        if count:
+            _say(
+                f"{file}: '{name}' is an angle with a period of {period:.4g}, and beyond it in {count:,} of"
+                f" {file.rows:,} events: full turns are not seen"
+            )
+
+
+def _beyond(column: np.ndarray, period: float) -> np.ndarray:
+    return np.asarray(np.abs(column) > period * (1 + 1e-6))
+
+
+def _count(file: TableFile, name: str, which: Callable[[np.ndarray], np.ndarray]) -> int:
+    """In how many rows of a file a column is such; 0 without the column."""
+    if name not in file.names:
+        return 0
+    return sum(int(which(file.flat(chunk, (name,))[name]).sum()) for chunk in file.chunks((name,), ROWS))

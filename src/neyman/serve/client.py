@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from neyman.anomaly.preparation import require_features
+from neyman.anomaly.columns import require_features
 from neyman.core.errors import InputError, NeymanError, near
 from neyman.serve.api.messages import (
     BatchRequest,
