@@ -35,6 +35,22 @@ def test_what_stands_out(table):
     assert "several times" not in text
 
 
+def test_placeholders_do_not_hide_what_the_other_values_say(table):
+    """Without them, and with them: the same correlations, moments and remarks, and one more."""
+    clean = explore(table)
+    marked = {name: np.array(values, dtype=float) for name, values in table.items()}
+    marked["x"][:5] = -999999.0
+    marked["related"][50:53] = 1e6
+    found = explore(marked)
+    assert "a few values far from all others, which may stand for none: x, related" in found.remarks
+    np.testing.assert_allclose(found.correlation, clean.correlation, atol=0.02)
+    for name in ("x", "related"):
+        before, after = (next(each for each in run.features if each.name == name) for run in (clean, found))
+        assert after.deviation == pytest.approx(before.deviation, rel=0.02)
+        assert after.skewness == pytest.approx(before.skewness, abs=0.1)
+    assert not any("heavy tail" in remark and "related" in remark for remark in found.remarks)
+
+
 def test_correlations_and_components_are_numpys(table):
     found = explore(table)
     kept = np.stack([table[name] for name in found.correlation_names])

@@ -23,6 +23,14 @@ def test_a_panel_for_each_feature(tidy, entries):
     tidy(figure)
 
 
+def test_the_scatter_of_a_flat_histogram_is_no_structure():
+    counts = np.random.default_rng(1).poisson(300, 40).astype(float)
+    (axes,) = plot_features(["phi"], [np.linspace(-3, 3, 41)], [counts]).axes
+    low, high = axes.get_ylim()
+    assert low < counts.min() / counts.sum() / 10
+    assert high > counts.max() / counts.sum()
+
+
 def test_features_that_do_not_fit(message):
     with pytest.raises(DataError) as error:
         plot_features(["a", "b"], [EDGES], [COUNTS])

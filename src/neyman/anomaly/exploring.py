@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from neyman.anomaly.columns import far_off, require_scales
 from neyman.anomaly.outcomes import Exploration, FeatureSummary
@@ -63,11 +63,12 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
     spread = np.ptp(x, axis=0)
     varying = np.flatnonzero(spread > 0)
     constant = [names[index] for index in np.flatnonzero(spread == 0)]
-    features = [_summary(name, x[:, index]) for index, name in enumerate(names)]
+    far = np.stack([far_off(column) for column in x.T], axis=1)
+    features = [_summary(name, x[:, index], far[:, index]) for index, name in enumerate(names)]
     if not len(varying):
         raise DataError(f"all {len(names)} columns are constant", where=where, expected="one that varies")
-    z = x[:, varying] - x[:, varying].mean(axis=0)
-    z /= z.std(axis=0)
+    usual = np.where(far, [each.mean for each in features], x)[:, varying]
+    z = (usual - usual.mean(axis=0)) / usual.std(axis=0)
     correlation = np.clip(z.T @ z / len(z), -1.0, 1.0)
     np.fill_diagonal(correlation, 1.0)
     shown = [names[index] for index in varying]
@@ -81,7 +82,7 @@ def explore(table: Table, *, rows: int | None = None, seed: int = 0, where: str 
     whole = {name for name, values in zip(names, x.T, strict=True) if (values == np.round(values)).all()}
     edges, pairs, nearest, copied = _distances(z, seed)
     remarks = _remarks(features, constant, copies, copied, whole)
-    if outlying := [name for name, values in zip(names, x.T, strict=True) if far_off(values).any()]:
+    if outlying := [name for name, some in zip(names, np.any(far, axis=0).tolist(), strict=True) if some]:
         remarks.append(f"a few values far from all others, which may stand for none: {_listed(outlying)}")
     return Exploration(
         rows=len(x) if rows is None else rows,
@@ -119,12 +120,13 @@ def _check(table: Table, where: str) -> None:
             )
 
 
-def _summary(name: str, values: Float[np.ndarray, " n"]) -> FeatureSummary:
+def _summary(name: str, values: Float[np.ndarray, " n"], far: Bool[np.ndarray, " n"]) -> FeatureSummary:
     distinct, counts = np.unique(values, return_counts=True)
-    mean, deviation = float(values.mean()), float(values.std())
-    low, high = np.quantile(values, [0.005, 0.995])
+    usual = values[~far]
+    mean, deviation = float(usual.mean()), float(usual.std())
+    low, high = np.quantile(usual, [0.005, 0.995])
     if low == high:
-        low, high = values.min(), values.max()
+        low, high = usual.min(), usual.max()
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
@@ -136,7 +138,7 @@ def _summary(name: str, values: Float[np.ndarray, " n"]) -> FeatureSummary:
         most_common_fraction=float(counts.max() / len(values)),
         mean=mean,
         deviation=deviation,
-        skewness=float((((values - mean) / deviation) ** 3).mean()) if deviation > 0 else 0.0,
+        skewness=float((((usual - mean) / deviation) ** 3).mean()) if deviation > 0 else 0.0,
         edges=edges.tolist(),
         counts=histogram.tolist(),
     )
@@ -158,11 +160,7 @@ def _distances(z: Float[np.ndarray, "n d"], seed: int) -> tuple[np.ndarray, np.n
 
 
 def _remarks(
-    features: list[FeatureSummary],
-    constant: list[str],
-    copies: list[tuple[str, str]],
-    copied: float,
-    whole: set[str],
+    features: list[FeatureSummary], constant: list[str], copies: list[tuple[str, str]], copied: float, whole: set[str]
 ) -> list[str]:
     found = []
     if constant:

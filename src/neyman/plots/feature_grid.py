@@ -20,6 +20,7 @@ from neyman.plots.text import fitting_legend, minus, short
 COLUMNS = 5
 CELL = 1.28  # inches
 MOST = 5
+DECADES = 30.0  # that a logarithmic axis spans at least: less, and the scatter of a flat histogram looks like structure
 
 
 def plot_features(
@@ -79,6 +80,8 @@ def plot_features(
                           transform=axes.get_xaxis_transform())  # fmt: skip
             if log_y:
                 axes.set_yscale("log")
+                low, high = axes.get_ylim()
+                axes.set_ylim(min(low, high / DECADES), high)
             axes.set_title(minus(short(name, 22)), fontsize=7.5, pad=2.5)
             axes.set_xlim(edges[index][0], edges[index][-1])
             axes.yaxis.set_major_locator(NullLocator())

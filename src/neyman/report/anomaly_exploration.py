@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from neyman.anomaly.outcomes import Exploration
+from neyman.anomaly.outcomes import Exploration, FeatureSummary
 from neyman.plots.components import plot_components, plot_distances
 from neyman.plots.correlation import plot_correlation
 from neyman.plots.feature_grid import plot_features
@@ -14,6 +14,7 @@ from neyman.report.numbers import array, number
 from neyman.report.page import Headline, Page, Section, Table
 
 MOST = 64  # features with a histogram
+MOMENTS = "Mean, deviation and skewness are without the few values that are far from all others, if there are any."
 PLANE = (
     "Standardised columns. Left: 99 % of up to 2,000 events along each axis. Right: bars, each component; line, all so"
     " far."
@@ -44,7 +45,7 @@ def exploration_page(found: Exploration, source: str, *, style: Style = "plain")
             _histograms(found, style),
             _correlations(found, style),
             _components(found, style),
-            Section(heading="Columns in numbers", tables=[_table(found)]),
+            Section(heading="Columns in numbers", text=MOMENTS, tables=[_table(found)]),
         ],
         provenance={"file": source, "columns": f"{len(varying)} vary"},
     )
@@ -99,7 +100,7 @@ def _table(found: Exploration) -> Table:
         (
             each.name,
             f"{each.distinct:,}",
-            f"{number(each.most_common, 3)} ({100 * each.most_common_fraction:.1f} %)",
+            _most_common(each, found.looked_at),
             number(each.mean, 3),
             number(each.deviation, 3),
             number(each.skewness, 2),
@@ -107,3 +108,10 @@ def _table(found: Exploration) -> Table:
         for each in found.features
     ]
     return Table(("column", "different values", "most common", "mean", "deviation", "skewness"), rows)
+
+
+def _most_common(feature: FeatureSummary, rows: int) -> str:
+    """The most common number, if any stands more than once."""
+    if feature.distinct == rows:
+        return "—"
+    return f"{number(feature.most_common, 6)} ({100 * feature.most_common_fraction:.2g} %)"

@@ -13,7 +13,7 @@ class FeatureSummary(Part):
         distinct: How many different numbers it has.
         most_common: Its most common number.
         most_common_fraction: How often that is.
-        mean: Its mean.
+        mean: Its mean, as all that follows without the few values that are far from all others and may stand for none.
         deviation: Its standard deviation.
         skewness: Third standardised moment; 0 of a symmetric distribution.
         edges: Edges of a histogram from the 0.5 % to the 99.5 % quantile.
@@ -44,7 +44,7 @@ class Exploration(Result):
         correlation_names: Columns that vary, in the order of the matrix.
         correlation: Their Pearson correlations.
         explained: Fraction of the variance that each principal component has, standardised columns.
-        components: The first two principal components of up to 2000 rows.
+        components: Without values that are far from all others, the first two principal components of up to 2000 rows.
         loadings: By component, the three columns that weigh most.
         distance_edges: Edges of the histograms of distances between standardised rows.
         distances: Of random pairs.
