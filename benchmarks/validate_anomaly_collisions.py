@@ -39,7 +39,7 @@ SIGNALS = {
     "forty_mhz": ("a_4l", "leptoquark", "h0_tautau"),
     "dijet": ("zprime_tt", "zprime_xy", "qstar", "dark_jets"),
 }
-FULL = {"forty_mhz": (10_000, 1500), "dijet": (27_000, 800)}
+FULL = {"forty_mhz": (10_000, 1500), "dijet": (27_000, 4000)}
 SPLIT = {"train": 0.6, "validation": 0.1, "calibration": 0.05}  # nothing is promised here; more for the test
 REDUCED = {"forty_mhz": (300, 30), "dijet": (150, 20)}
 TARGETS = {"a_4l": 0.93, "leptoquark": 0.91, "h0_tautau": 0.80}
