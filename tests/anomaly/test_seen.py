@@ -23,6 +23,20 @@ def test_a_row_is_its_values_in_their_order(rng):
     assert np.isin(row_hashes(x[7:8].repeat(3, axis=0)), hashes).all()
 
 
+def test_what_differs_less_than_single_precision_is_the_same_row_or_not(rng):
+    x = 1e9 + rng.normal(size=(1000, 1))
+    assert len(np.unique(row_hashes(x, np.float64))) == 1000
+    assert len(np.unique(row_hashes(x))) < 5
+
+
+def test_tables_of_few_different_numbers_have_no_hash_in_common(rng):
+    """All 4,096 rows of twelve bits, and powers of two, whose bits are sums of one another."""
+    bits = np.array(np.meshgrid(*[[0.0, 1.0]] * 12)).reshape(12, -1).T
+    assert len(np.unique(row_hashes(bits))) == 4096
+    powers = 2.0 ** np.array(np.meshgrid(*[np.arange(-8, 8)] * 3)).reshape(3, -1).T
+    assert len(np.unique(row_hashes(powers))) == 4096
+
+
 def test_whole_numbers_that_coincide_are_not_taken_for_the_same_event(rng):
     x = rng.integers(0, 3, size=(1000, 3)).astype(float)
     assert fraction_seen(x, remembered(x[:500], x[500:])) == 0

@@ -221,6 +221,13 @@ def test_background_that_was_trained_on_is_recognised_in_another_file(model, fil
     assert "trained on" not in neyman("anomaly", *judged["evaluate"](files / "other.parquet")).err
 
 
+def test_an_artefact_without_memory_of_rows_is_trained_again(model, files, neyman, refused, monkeypatch):
+    monkeypatch.setattr("neyman.cli.anomaly_judged.SEEN", "calibration/absent")
+    done = neyman("anomaly", "evaluate", model, "--background", files / "other.parquet",
+                  "--signal", files / "signal.parquet")  # fmt: skip
+    refused(done, "does not fit this version", "train it again")
+
+
 @pytest.fixture(scope="module")
 def weighted(neyman, files, tmp_path_factory):
     """A folder with a model that was trained on background of which heavy masses have little weight."""

@@ -85,9 +85,8 @@ def doubts(loaded: Loaded) -> list[str]:
         f"'{name}' is taken for a feature; if it has the weights of the events, name it in `data.weights`"
         for name in weight_columns(loaded.names)
     ]
-    hashes = np.concatenate(
-        [row_hashes(part) for part in (loaded.train, loaded.validation, loaded.calibration, loaded.test)]
-    )
+    parts = (loaded.train, loaded.validation, loaded.calibration, loaded.test)
+    hashes = np.concatenate([row_hashes(part, np.float64) for part in parts])
     copies = len(hashes) - len(np.unique(hashes))
     if copies:
         found.append(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import typer
+from jaxtyping import UInt64
 
 from neyman.anomaly.columns import departs
 from neyman.anomaly.data import read_features, read_weighted, weight_columns
@@ -17,6 +18,7 @@ from neyman.anomaly.seen import MOST, fraction_seen
 from neyman.core.artefacts import Artefact, load_artefact
 from neyman.core.errors import DataError
 from neyman.core.random import stream
+from neyman.core.restoring import fitting
 from neyman.events.tables import TableFile
 
 SEED = 1  # of the events that stay when weights become probabilities
@@ -29,12 +31,14 @@ class Judged:
     Attributes:
         scorer: The model.
         artefact: All that lies in its folder.
+        seen: Hashes of rows that it was trained on.
         weights: The column of weights; None if events have none.
         asked: Whether the user has named it; otherwise it is that of the training, which files may lack.
     """
 
     scorer: Scorer
     artefact: Artefact
+    seen: UInt64[np.ndarray, " k"]
     weights: str | None
     asked: bool
 
@@ -46,8 +50,10 @@ class Judged:
             ArtefactError: As `Scorer.open`.
         """
         artefact = load_artefact(path, kind=KIND)
-        trained_with = artefact.config["anomaly"]["data"].get("weights")
-        return cls(Scorer.open(path), artefact, weights or trained_with, weights is not None)
+        with fitting(artefact):
+            trained_with = artefact.config["anomaly"]["data"].get("weights")
+            seen = artefact.weights[SEEN]
+        return cls(Scorer.open(path), artefact, seen, weights or trained_with, weights is not None)
 
     def background(self, path: str) -> np.ndarray:
         """Background events, of which the model was not trained on.
@@ -62,7 +68,7 @@ class Judged:
             raise _was_seen(file, "events of this file")
         x = self.events(path)
         everything = x if self.weights is None else read_features(path, self.scorer.names)[0]
-        seen = fraction_seen(everything, self.artefact.weights[SEEN])
+        seen = fraction_seen(everything, self.seen)
         if seen > MOST:
             raise _was_seen(file, f"these events: {100 * seen:.0f} % of those that it remembers are in this file")
         if seen > 0:
