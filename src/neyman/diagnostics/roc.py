@@ -98,11 +98,11 @@ def auroc(background: Float[np.ndarray, " n"], signal: Float[np.ndarray, " m"], 
     above_background = 1 - _fraction_below(signal, background)
     value, tail = float(below_signal.mean()), 0.5 * (1 - level)
     draws = max(1000, round(_IN_TAIL / tail))
-    first, second = (_weighted_means(each, draws) for each in (below_signal, above_background))
-    low, high = (
-        float(np.quantile(one + other - value, at))
-        for one, other, at in zip(first, second, (tail, 1 - tail), strict=True)
-    )
+    rng = np.random.default_rng(0)  # the same samples have the same interval
+    low_signal, high_signal = _weighted_means(below_signal, draws, rng)
+    low_background, high_background = _weighted_means(above_background, draws, rng)
+    low = float(np.quantile(low_signal + low_background - value, tail))
+    high = float(np.quantile(high_signal + high_background - value, 1 - tail))
     return Estimate(value, max(0.0, min(low, value)), min(1.0, max(high, value)))
 
 
@@ -235,10 +235,11 @@ def _fraction_below(sample: Float[np.ndarray, " n"], values: Float[np.ndarray, "
     return np.asarray((left + right) / (2.0 * len(ordered)))
 
 
-def _weighted_means(values: Float[np.ndarray, " n"], draws: int) -> tuple[np.ndarray, np.ndarray]:
+def _weighted_means(
+    values: Float[np.ndarray, " n"], draws: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Means of values between 0 and 1 under random weights, with a 0 and with a 1 added to them."""
     means, sizes = _in_blocks(np.sort(values))
-    rng = np.random.default_rng(0)  # the same samples have the same interval
     added = rng.standard_exponential(draws)
     weights = rng.standard_gamma(sizes, (draws, len(sizes)))
     total, summed = weights.sum(axis=1) + added, weights @ means
