@@ -33,7 +33,7 @@ def free_port():
         return held.getsockname()[1]
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=180.0):
     """Until something is true; fail if it takes too long."""
     end = time.monotonic() + seconds
     while not condition():

@@ -51,7 +51,7 @@ def submit(settings, tmp_path, background):
     engine.dispose()
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=180):
     give_up = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < give_up, "not within its time"

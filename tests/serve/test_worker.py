@@ -61,7 +61,7 @@ class Service:
         self.thread = threading.Thread(target=run, daemon=True)
         self.thread.start()
 
-    def ended(self, job_id, seconds=20):
+    def ended(self, job_id):
         def over():
             try:
                 job = self.jobs.get(job_id, None)
@@ -69,7 +69,7 @@ class Service:
                 return False
             return job.status not in ("queued", "running") or self.errors
 
-        wait_for(over, seconds)
+        wait_for(over)
         assert self.errors == []
         return self.jobs.get(job_id, None)
 
@@ -114,8 +114,8 @@ def test_jobs_and_results_are_removed_after_the_time_that_the_settings_say(tmp_p
     job = service.ended(job_id)
     assert job.status == "done"
     results = service.root / job.results_file.removeprefix("s3://")
-    wait_for(lambda: not results.parent.exists(), 20)
-    wait_for(lambda: _unknown(service.jobs, job_id), 20)
+    wait_for(lambda: not results.parent.exists())
+    wait_for(lambda: _unknown(service.jobs, job_id))
     assert (service.root / "events/a.parquet").exists()
     service.close()
 
@@ -206,7 +206,7 @@ def test_a_job_waits_longer_each_time_and_never_longer_than_a_minute(small, back
     monkeypatch.setattr(ClaimTable, "unswept", lambda *_: [])
     monkeypatch.setattr(ClaimTable, "give_back", lambda *_, wait, blame: waits.append(wait))
     small.start()
-    wait_for(small.stop.is_set, 60)
+    wait_for(small.stop.is_set)
     small.close()
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert set(waits[8:1100]) == {60}
@@ -230,7 +230,7 @@ def test_a_cancelled_job_is_left_and_swept(small, background):
     job_id = small.submit()
     small.start(lambda point: small.jobs.cancel(job_id, None) if point == "part recorded" else None)
     assert small.ended(job_id).status == "cancelled"
-    wait_for(lambda: not any(path.is_file() for path in (small.root / "results").rglob("*")), 15)
+    wait_for(lambda: not any(path.is_file() for path in (small.root / "results").rglob("*")))
 
 
 def test_a_restart_of_postgres_is_waited_for(tmp_path, artefact, background, postgres_server, postgres):
@@ -245,7 +245,7 @@ def test_a_restart_of_postgres_is_waited_for(tmp_path, artefact, background, pos
             postgres_server.restart()
 
     service.start(restart)
-    job = service.ended(job_id, 40)
+    job = service.ended(job_id)
     service.close()
     assert (job.status, job.attempt, len(restarted)) == ("done", 1, 2)
 

@@ -73,7 +73,7 @@ def triton(repository, log, port=None):
                 server.kill()
 
 
-def _wait(server, url, log, seconds=60):
+def _wait(server, url, log, seconds=180):
     """Until it is ready; it is not if a model could not be loaded."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and server.poll() is None:
