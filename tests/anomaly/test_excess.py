@@ -34,6 +34,15 @@ def test_the_global_p_value_is_one_where_there_is_nothing():
     assert all(each.trials_factor >= 1 for each in found)
 
 
+def test_a_choice_never_makes_an_excess_more_significant():
+    """Not by a fluctuation of the pseudo-experiments either, where there is but one threshold."""
+    rng = np.random.default_rng(4)
+    for seed in range(40):
+        found = find_excess(rng.normal(size=100), rng.normal(size=400), fractions=(0.1,), toys=60, seed=seed)
+        assert found.global_p_value >= found.local_p_value * (1 - 1e-12)
+        assert found.trials_factor >= 1
+
+
 def test_an_excess_is_found(rng):
     found = find_excess(np.concatenate([rng.normal(size=500), rng.normal(4, 0.5, 25)]), rng.normal(size=5000))
     assert found.local_z > 5
