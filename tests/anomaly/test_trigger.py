@@ -144,6 +144,32 @@ def test_the_error_of_the_cross_section_counts(menu):
     assert result.rate_high - result.rate == pytest.approx(0.1 * result.rate, rel=0.01)
 
 
+def test_simulated_slices_have_their_own_cross_sections(monkeypatch):
+    """Of soft collisions only those below the next slice count: 80 of 100."""
+    from neyman.anomaly.trigger_samples import load_samples
+    from neyman.events.events import Events
+    from neyman.simulation.pythia import collider
+    from neyman.simulation.pythia.sample import Counts
+
+    def slices(process, layout, generated, seed, executor):
+        if process != "qcd":
+            return [(events(generated), Counts(generated, generated, 50.0, 0.5, 50.0, generated, 1.0))]
+        soft = Counts(100, 80, 1000.0, 1.0, 800.0, 80, 1.0)
+        return [(events(80), soft), (events(100), Counts(100, 100, 10.0, 0.7, 10.0, 100, 1.0))]
+
+    def events(rows):
+        names = collider.SCHEMAS["trigger"].names
+        return Events({name: np.zeros(rows) for name in names}, collider.SCHEMAS["trigger"])
+
+    monkeypatch.setattr(collider, "collider_slices", slices)
+    menu = MenuConfig(samples={"generated": 100}, paths=({"name": "met", "met": 10},))
+    soft, hard, *others = load_samples(menu)
+    assert [each.name for each in (soft, hard, *others)] == ["qcd, slice 1", "qcd, slice 2", "w", "z", "tt"]
+    assert (soft.cross_section, soft.cross_section_error, soft.generated) == (800.0, pytest.approx(0.8), 80)
+    assert (hard.cross_section, hard.cross_section_error, hard.generated) == (10.0, pytest.approx(0.7), 100)
+    assert menu_rates(menu, [soft, hard, *others]).rate == 0
+
+
 def test_only_what_is_needed_is_read(menu):
     assert needed_columns(menu)[0] == "met_pt"
     assert "jet10_eta" in needed_columns(menu)

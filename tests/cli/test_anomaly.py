@@ -271,6 +271,20 @@ def test_events_are_judged_by_their_weights(weighted, files, neyman, refused):
     refused(done, "no column 'mc_weight'")
 
 
+def test_a_training_file_is_recognised_though_few_of_its_events_stay(neyman, refused, files, tmp_path):
+    """Of weights that are a tenth of the largest, other events stay than stayed in training."""
+    table = columns(41, 4000) | {"w": np.append(np.full(3999, 0.1), 1.0)}
+    write(tmp_path / "b.parquet", table)
+    config = tmp_path / "c.yaml"
+    config.write_text(CONFIG.replace(", signals: {shifted: signal.parquet}", ", weights: w"))
+    done = neyman("anomaly", "train", tmp_path / "b.parquet", "--config", config, "--quick", "--out", tmp_path / "m")
+    assert done.code == 0, done.err
+    write(tmp_path / "again.parquet", table | {"run": np.arange(4000)})
+    done = neyman("anomaly", "evaluate", tmp_path / "m", "--background", tmp_path / "again.parquet",
+                  "--signal", files / "signal.parquet")  # fmt: skip
+    refused(done, "100 % of those that it remembers")
+
+
 def test_an_excess_is_judged_by_weights(weighted, neyman):
     """Half of the rows are heavy, and a fiftieth of the events."""
     command = ("anomaly", "characterise", weighted / "model", weighted / "plain.parquet", "--samples", 100)

@@ -110,9 +110,12 @@ def test_of_zeros_and_ones_the_interval_is_clopper_and_pearsons():
     assert (one.low, one.high) == pytest.approx((0.025, 1.0), abs=0.01)
 
 
-def test_events_in_blocks_change_no_interval(monkeypatch):
+@pytest.mark.parametrize("below", [0, 1])
+def test_events_in_blocks_change_no_interval(monkeypatch, below):
+    """Not by one event far from all others either."""
     rng = np.random.default_rng(4)
-    background, signal = rng.normal(size=4000), far_off(rng, 3000)
+    background, signal = rng.normal(size=4000), far_off(rng, 5000) + 5 * below
+    signal[:below] = -10.0
     found = auroc(background, signal)
     monkeypatch.setattr(roc, "_BLOCKS", 10_000)
     alone = auroc(background, signal)

@@ -220,18 +220,18 @@ def menu_rates(menu: MenuConfig, samples: Sequence[Sample]) -> TriggerResult:
     prescales = np.array([path.prescale for path in menu.paths], dtype=np.float64)
     weights = [menu.luminosity * sample.cross_section * PB / sample.generated for sample in samples]
     kept = [1.0 - np.cumprod(1.0 - each / prescales, axis=1) for each in accepted]
-    at_most = 1.0 - np.cumprod(1.0 - 1.0 / prescales)  # of an event that all paths up to one accept
+    at_most = 1.0 - float(np.prod(1.0 - 1.0 / prescales))  # of an event that all paths accept
     paths = []
     for number, path in enumerate(menu.paths):
         found = _rate([each[:, number] for each in accepted], weights, samples, 1.0)
         rate, low, high, unseen = (value / path.prescale for value in found)
-        cumulative, *_ = _rate([each[:, number] for each in kept], weights, samples, at_most[number])
+        cumulative, *_ = _rate([each[:, number] for each in kept], weights, samples, at_most)
         events = int(sum(each[:, number].sum() for each in accepted))
         paths.append(
             PathRate(name=path.name, prescale=path.prescale, events=events, rate=rate, rate_low=low, rate_high=high,
                      unseen=unseen, cumulative=cumulative)
         )  # fmt: skip
-    total, low, high, unseen = _rate([each[:, -1] for each in kept], weights, samples, at_most[-1])
+    total, low, high, unseen = _rate([each[:, -1] for each in kept], weights, samples, at_most)
     return TriggerResult(
         luminosity=menu.luminosity,
         crossings=menu.crossings,
