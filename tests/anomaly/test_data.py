@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neyman.anomaly.config import AnomalyConfig
-from neyman.anomaly.data import inject, load, read_features, schema_periods
+from neyman.anomaly.data import Loaded, doubts, inject, load, read_features, schema_periods
 from neyman.core.errors import DataError
 from neyman.events.columns import Column, Schema
 from neyman.events.events import Events
@@ -60,6 +60,18 @@ def test_signals_have_weights_too_where_the_file_has_the_column(tmp_path, files)
     assert len(kept) == pytest.approx(1000, abs=100)
     assert signal["w"][kept].mean() == pytest.approx(2 / 3, abs=0.03)
     assert len(load(_config((files[0], heavy), weights=None)).signals["bump"]) == 2000
+
+
+def test_doubts_are_of_copies_to_the_last_digit_and_of_weights(rng):
+    def loaded(x, names):
+        return Loaded(names, x[:60], x[60:70], x[70:90], x[90:])
+
+    close = 1e9 + rng.normal(size=(100, 1))
+    assert doubts(loaded(close, ("time",))) == []
+    (text,) = doubts(loaded(np.concatenate([close[:50], close[:50]]), ("time",)))
+    assert text.startswith("50 of 100 background events are copies")
+    (text,) = doubts(loaded(close, ("genWeight",)))
+    assert text.startswith("'genWeight' is taken for a feature")
 
 
 def test_weights_that_leave_nothing_are_refused(tmp_path, files):
