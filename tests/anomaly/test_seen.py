@@ -43,6 +43,12 @@ def test_whole_numbers_that_coincide_are_not_taken_for_the_same_event(rng):
     assert fraction_seen(x, remembered(x[:500], x[500:])) == 0
 
 
+def test_some_copies_do_not_make_a_table_forgotten(rng):
+    x = rng.normal(size=(1000, 3))
+    x[1] = x[0]
+    assert fraction_seen(rng.permutation(x), remembered(x[:500], x[500:])) == 1
+
+
 def test_of_a_large_sample_some_rows_are_remembered(rng):
     x = rng.normal(size=(10_000, 2))
     seen = remembered(x[:9000], x[9000:])

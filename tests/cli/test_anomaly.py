@@ -214,6 +214,8 @@ def test_background_that_was_trained_on_is_recognised_in_another_file(model, fil
         refused(neyman("anomaly", *command(files / "background.parquet")), "trained and calibrated on events of this")
         refused(neyman("anomaly", *command(tmp_path / "copy.csv")), "100 % of those that it remembers")
     refused(neyman("anomaly", *judged["evaluate"](tmp_path / "more.parquet")), "100 % of those that it remembers")
+    part = write(tmp_path / "part.parquet", {name: table[name][:150] for name in NAMES})
+    refused(neyman("anomaly", *judged["evaluate"](part)), "trained and calibrated on these events", "of which they are")
     some = {name: np.concatenate([more[name], table[name][:200]]) for name in NAMES}
     done = neyman("anomaly", *judged["evaluate"](write(tmp_path / "some.parquet", some)))
     assert done.code == 0

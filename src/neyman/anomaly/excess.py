@@ -91,7 +91,7 @@ def find_excess(
         ],
         local_p_value=smallest,
         local_z=_sigmas(log_smallest),
-        global_p_value=math.exp(log_overall),
+        global_p_value=max(smallest, math.exp(log_overall)),
         global_z=_sigmas(log_overall),
         trials_factor=math.exp(log_overall - log_smallest),
         toys=toys,

@@ -50,12 +50,14 @@ def remembered(train: Float[np.ndarray, "n d"], calibration: Float[np.ndarray, "
 
 
 def fraction_seen(x: Float[np.ndarray, "n d"], seen: UInt64[np.ndarray, " k"]) -> float:
-    """The fraction of the remembered rows that are among these; 0 where rows have copies, which say nothing.
+    """The fraction of the remembered rows that are among these; 0 where most rows have copies, which say nothing.
 
     Args:
         x: Raw features.
         seen: From `remembered`.
     """
-    if len(np.unique(seen)) < len(seen):  # in whole numbers, other events have the same
+    rows, times = np.unique(seen, return_counts=True)
+    alone = rows[times == 1]
+    if 2 * len(alone) < len(seen):  # in whole numbers, other events have the same
         return 0.0
-    return float(np.isin(seen, row_hashes(x)).mean())
+    return float(np.isin(alone, row_hashes(x)).mean())

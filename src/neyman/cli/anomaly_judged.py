@@ -69,8 +69,14 @@ class Judged:
         x = self.events(path)
         everything = x if self.weights is None else read_features(path, self.scorer.names)[0]
         seen = fraction_seen(everything, self.seen)
-        if seen > MOST:
-            raise _was_seen(file, f"these events: {100 * seen:.0f} % of those that it remembers are in this file")
+        train, _, calibration = self.artefact.config["events"]
+        of_file = min(1.0, seen * (train + calibration) / len(everything))
+        if seen >= MOST or of_file >= MOST:
+            raise _was_seen(
+                file,
+                f"these events: {100 * seen:.3g} % of those that it remembers are in this file, of which they are some"
+                f" {100 * of_file:.0f} %",
+            )
         if seen > 0:
             _say(f"{file}: {100 * seen:.2g} % of the events that the model was trained on are in it, and score too low")
         return x
